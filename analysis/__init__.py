@@ -1,0 +1,1 @@
+"""Analyses: relaxation, propensities and their noise ceiling, shells, figures and the report."""

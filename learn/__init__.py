@@ -1,0 +1,1 @@
+"""Learning: predict how far each particle will move from static structure alone."""

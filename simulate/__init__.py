@@ -1,0 +1,1 @@
+"""Simulations of the Kob-Andersen mixture: from nothing to isoconfigurational ensembles."""

@@ -1,0 +1,132 @@
+"""The two public data formats of isoconfigurational ensembles, read as they are.
+
+- Bapst et al., Nature Physics 16, 448 (2020): one pickle per configuration (`read_deepmind`).
+- Shiba et al., J. Chem. Phys. 158, 084503 (2023), "BOTAN": one .npz per configuration (`read_botan`).
+
+A pickle can run code when it is opened, so it is opened by a loader that admits numpy arrays and plain containers only.
+"""
+
+import pickle
+import re
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from simulate.command import InputError
+
+# The number density at which the BOTAN configurations were made; their files do not carry the box.
+BOTAN_DENSITY = 1.2
+
+
+@dataclass
+class Ensemble:
+    """An isoconfigurational ensemble: one configuration and where its runs went.
+
+    positions (N, 3), types (N,) 0 = A 1 = B, box (3,), time (M,), targets (M, R, N, 3) unwrapped,
+    temperature or None, is_values (M,) the F_s at each time, where the file has them.
+    """
+
+    positions: np.ndarray
+    types: np.ndarray
+    box: np.ndarray
+    time: np.ndarray
+    targets: np.ndarray
+    temperature: float | None = None
+    is_values: np.ndarray | None = field(default=None)
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Unpickles numpy arrays, numpy scalars and plain containers; refuses every other global."""
+
+    def find_class(self, module: str, name: str):
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name in ("_reconstruct", "scalar"):
+            return getattr(np._core.multiarray, name)
+        if module == "numpy" and name in ("ndarray", "dtype"):
+            return getattr(np, name)
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+
+def load_pickle(path: str | Path):
+    """Return the object of a pickle that holds numpy arrays and plain containers only.
+
+    Raises InputError where it asks for anything else, or is damaged.
+    """
+    try:
+        with open(path, "rb") as file:
+            return _ArraysOnly(file).load()
+    except OSError:
+        raise
+    except Exception as error:  # A damaged pickle raises nearly anything.
+        raise InputError(
+            f"{path}: refused: expected a whole pickle of numpy arrays and plain containers only ({error})"
+        ) from None
+
+
+def read_deepmind(path: str | Path) -> Ensemble:
+    """Read one configuration of Bapst et al.: ten times, those at which F_s takes the `is_values`.
+
+    The times are returned in increasing order, `is_values` in the same order (0.9 first, 1/e between 0.4 and 0.3).
+    """
+    content = load_pickle(path)
+    names = ("positions", "types", "box", "time", "time_indices", "is_values", "trajectory_target_positions")
+    if not isinstance(content, dict) or any(name not in content for name in names):
+        raise InputError(f"{path}: expected a dictionary with {', '.join(names)}")
+    try:
+        time = np.asarray(content["time"], dtype=np.float64)[np.asarray(content["time_indices"], dtype=int)]
+        order = np.argsort(time)
+        runs = content["trajectory_target_positions"]
+        targets = np.stack([np.asarray(runs[index], dtype=np.float32) for index in order])
+        metadata = content.get("metadata")
+        temperature = metadata.get("temperature") if isinstance(metadata, dict) else None
+        ensemble = Ensemble(
+            positions=np.asarray(content["positions"], dtype=np.float64),
+            types=np.asarray(content["types"], dtype=np.int8),
+            box=np.asarray(content["box"], dtype=np.float64),
+            time=time[order],
+            targets=targets,
+            temperature=None if temperature is None else float(temperature),
+            is_values=np.asarray(content["is_values"], dtype=np.float64)[order],
+        )
+    except (ValueError, TypeError, IndexError) as error:
+        raise InputError(f"{path}: arrays do not fit together: {error}") from None
+    return _checked(ensemble, path)
+
+
+def read_botan(path: str | Path, time: float | None = None) -> Ensemble:
+    """Read one configuration of the BOTAN set: 32 runs at one time, which its file does not carry.
+
+    `time` is that time (NaN where not given). The temperature is read from the file's name
+    (`isoconfig_N4096T0.44_1_tc07.npz`); the box is cubic at number density 1.2.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            content = {name: file[name] for name in ("types", "initial_positions", "positions") if name in file}
+    except (ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise InputError(f"{path}: expected a whole .npz of plain arrays ({error})") from None
+    missing = {"types", "initial_positions", "positions"} - set(content)
+    if missing:
+        raise InputError(f"{path}: expected arrays types, initial_positions, positions; no {sorted(missing)[0]!r}")
+    named = re.search(r"T(\d+\.\d+)", Path(path).name)
+    edge = (len(content["types"]) / BOTAN_DENSITY) ** (1 / 3)
+    ensemble = Ensemble(
+        positions=np.asarray(content["initial_positions"], dtype=np.float64),
+        types=content["types"].astype(np.int8),
+        box=np.full(3, edge),
+        time=np.array([np.nan if time is None else time]),
+        targets=np.asarray(content["positions"], dtype=np.float32)[np.newaxis],
+        temperature=float(named.group(1)) if named else None,
+    )
+    return _checked(ensemble, path)
+
+
+def _checked(ensemble: Ensemble, path: str | Path) -> Ensemble:
+    n = len(ensemble.types)
+    if ensemble.positions.shape != (n, 3):
+        raise InputError(f"{path}: positions have shape {ensemble.positions.shape}, expected ({n}, 3)")
+    if ensemble.targets.ndim != 4 or ensemble.targets.shape[2:] != (n, 3):
+        raise InputError(f"{path}: runs have shape {ensemble.targets.shape}, expected (times, runs, {n}, 3)")
+    if not np.isfinite(ensemble.targets).all():
+        raise InputError(f"{path}: runs hold NaN or infinite positions")
+    return ensemble
