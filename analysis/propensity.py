@@ -1,0 +1,169 @@
+"""Propensities of one isoconfigurational ensemble, and how far their noise lets anything predict them.
+
+    python -m analysis.propensity ENSEMBLE OUT.h5
+
+ENSEMBLE is our isoconfigurational.h5, or a public file as it is (.pickle of Bapst et al., .npz of BOTAN).
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simulate import command, published, store
+from simulate.command import InputError
+
+SPECIES = {"A": 0, "B": 1}
+
+
+@dataclass
+class Propensity:
+    """Run averages of one ensemble: arrays as the file of kind `propensity` holds them (M times, N particles)."""
+
+    time: np.ndarray
+    propensity: np.ndarray
+    standard_error: np.ndarray
+    reliability: dict[str, np.ndarray]
+
+    @property
+    def ceiling(self) -> dict[str, np.ndarray]:
+        """Noise ceiling per species, (M,)."""
+        return {name: ceiling(reliability) for name, reliability in self.reliability.items()}
+
+
+def displacements(start: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return |r_i(t) - r_i(0)| of every run: `start` (N, 3), `targets` (R, N, 3) unwrapped -> (R, N), in sigma."""
+    vectors = targets.astype(np.float64) - start
+    return np.sqrt((vectors**2).sum(axis=-1))
+
+
+def reliability(moved: np.ndarray) -> float:
+    """Return the reliability of the run average of `moved` (R, N): true variance over measured variance.
+
+    Two-way analysis of variance without replication, particles x runs:
+
+        reliability = 1 - MS_residual / MS_particles
+
+    (Hoyt, Psychometrika 6, 153 (1941)), which is Cronbach's alpha and the mean over all possible splits of the
+    split-half coefficient (Cronbach, Psychometrika 16, 297 (1951)). Averaging 2r / (1 + r) over many random halves
+    gives the same number but for terms of order 1/N; this form needs no seed and takes odd R. What a whole run has
+    in common (a fast run) is not counted as noise, as no correlation over particles sees it.
+
+    NaN for fewer than two particles or runs, or no variance between particles. Pure noise gives a number around 0,
+    of either sign.
+    """
+    n_runs, n_particles = moved.shape
+    if n_particles < 2 or n_runs < 2:
+        return np.nan
+    mean = moved.mean(axis=0)
+    residual = moved - mean - moved.mean(axis=1, keepdims=True) + moved.mean()
+    between = n_runs * mean.var(ddof=1)
+    if between <= 1e-24 * moved.mean() ** 2:
+        return np.nan
+    return 1 - (residual**2).sum() / ((n_runs - 1) * (n_particles - 1)) / between
+
+
+def ceiling(reliability: np.ndarray) -> np.ndarray:
+    """Return the largest correlation any predictor can reach with the measured propensity: sqrt(reliability).
+
+    (Spearman, Am. J. Psychol. 15, 72 (1904), correction for attenuation.) A negative reliability gives 0.
+    """
+    return np.sqrt(np.maximum(reliability, 0))
+
+
+def of_ensemble(start: np.ndarray, types: np.ndarray, time: np.ndarray, targets: Iterator[np.ndarray]) -> Propensity:
+    """Return the propensities of an ensemble: the mean over runs of |r_i(t) - r_i(0)|.
+
+    (Widmer-Cooper, Harrowell, Fynewever, Phys. Rev. Lett. 93, 135701 (2004).) `start` (N, 3), `types` (N,),
+    `time` (M,), `targets` one array (R, N, 3) unwrapped per time, R >= 2.
+    """
+    propensity, error = [], []
+    reliabilities = {name: [] for name in SPECIES}
+    for target in targets:
+        moved = displacements(start, target)
+        propensity.append(moved.mean(axis=0))
+        error.append(moved.std(axis=0, ddof=1) / np.sqrt(len(moved)))
+        for name, species in SPECIES.items():
+            reliabilities[name].append(reliability(moved[:, types == species]))
+    return Propensity(
+        np.asarray(time, dtype=np.float64),
+        np.array(propensity),
+        np.array(error),
+        {name: np.array(values) for name, values in reliabilities.items()},
+    )
+
+
+def read(path: str | Path, time: float | None = None) -> tuple[Propensity, np.ndarray, dict]:
+    """Return the propensities of an ensemble file, its types, and the settings it carries with `n_runs`.
+
+    `time` is that of a BOTAN file, which does not carry it (NaN where not given).
+    Raises InputError for fewer than two runs, and where arrays are missing or do not fit together.
+    """
+    path = Path(path)
+    if path.suffix not in (".npz", ".pickle", ".pkl"):
+        return _read_ours(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    ensemble = published.read_botan(path, time) if path.suffix == ".npz" else published.read_deepmind(path)
+    n_runs = _checked_runs(ensemble.targets.shape, len(ensemble.types), len(ensemble.time), path)
+    result = of_ensemble(ensemble.positions, ensemble.types, ensemble.time, iter(ensemble.targets))
+    return result, ensemble.types, {"temperature": ensemble.temperature, "n_runs": n_runs}
+
+
+def _read_ours(path: Path) -> tuple[Propensity, np.ndarray, dict]:
+    with store.opened(path, "isoconfigurational") as file:
+        for name in ("types", "positions", "time", "trajectory_target_positions"):
+            if name not in file:
+                raise InputError(f"{path}: no array {name!r}; it holds {', '.join(file)}")
+        types, time = file["types"][()], file["time"][()]
+        targets = file["trajectory_target_positions"]
+        n_runs = _checked_runs(targets.shape, len(types), len(time), path)
+        settings, _ = store.described(file)
+        # One time after the other: the whole array may be larger than memory.
+        result = of_ensemble(file["positions"][()], types, time, (targets[index] for index in range(len(time))))
+    return result, types, {**settings, "n_runs": n_runs}
+
+
+def _checked_runs(shape: tuple[int, ...], n_particles: int, n_times: int, path: Path) -> int:
+    if len(shape) != 4 or (shape[0], *shape[2:]) != (n_times, n_particles, 3):
+        raise InputError(
+            f"{path}: trajectory_target_positions have shape {shape}, expected ({n_times}, runs, {n_particles}, 3)"
+        )
+    if shape[1] < 2:
+        raise InputError(f"{path}: {shape[1]} run, expected at least 2: one run has no noise ceiling")
+    return shape[1]
+
+
+def write(path: str | Path, result: Propensity, types: np.ndarray, settings: dict, seed: int | None = None) -> None:
+    """Write a file of kind `propensity`."""
+    arrays = {
+        "types": types,
+        "time": result.time,
+        "propensity": result.propensity,
+        "standard_error": result.standard_error,
+    }
+    arrays |= {f"reliability_{name}": values for name, values in result.reliability.items()}
+    arrays |= {f"ceiling_{name}": values for name, values in result.ceiling.items()}
+    store.write(path, "propensity", arrays, settings, seed=seed)
+
+
+def main() -> None:
+    """Read the arguments, compute, write."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.propensity", description=__doc__.splitlines()[0])
+    parser.add_argument("ensemble", help="isoconfigurational.h5, or a public .pickle or .npz")
+    parser.add_argument("output", help="the propensity file to write (.h5)")
+    parser.add_argument("--time", type=float, help="time of a BOTAN .npz, whose file does not carry it")
+    arguments = parser.parse_args()
+    if arguments.time is not None and Path(arguments.ensemble).suffix != ".npz":
+        raise InputError(f"--time: {arguments.ensemble} carries its own times; expected a BOTAN .npz")
+    result, types, settings = read(arguments.ensemble, arguments.time)
+    write(arguments.output, result, types, settings)
+    for index, time in enumerate(result.time):
+        ceilings = ", ".join(f"{name} {values[index]:.3f}" for name, values in result.ceiling.items())
+        print(f"t = {time:g}: {settings['n_runs']} runs, noise ceiling {ceilings}")
+
+
+if __name__ == "__main__":
+    command.run(main)
