@@ -1,0 +1,116 @@
+"""The samples of graphs.h5, read one at a time: five hundred need no more memory than one."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from learn import splits
+from learn.graph import Graph, from_edges
+from simulate import store
+from simulate.box import wrap
+from simulate.command import InputError
+
+
+@dataclass
+class Sample:
+    """One configuration with what was measured on it.
+
+    propensity, standard_error (M, N); reliability_A, reliability_B (M,) or None; inherent_positions,
+    cage_positions (N, 3), inherent_energy (N,) or None; time (M,).
+    """
+
+    name: str
+    identity: str
+    split: str
+    graph: Graph
+    time: np.ndarray
+    propensity: np.ndarray
+    standard_error: np.ndarray
+    reliability_A: np.ndarray | None = None
+    reliability_B: np.ndarray | None = None
+    inherent_positions: np.ndarray | None = None
+    inherent_energy: np.ndarray | None = None
+    cage_positions: np.ndarray | None = None
+    n_runs: int | None = None
+
+
+_OPTIONAL = ("reliability_A", "reliability_B", "inherent_positions", "inherent_energy", "cage_positions")
+
+
+def samples(path: str | Path, split: str | None = None) -> list[str]:
+    """Return the names of the samples of one split (or of all), in the file's order.
+
+    Raises InputError for a file that is not a graphs.h5.
+    """
+    if split not in (None, *splits.SPLITS):
+        raise ValueError(f"unknown split {split!r}")
+    with store.opened(path, "graphs") as file:
+        names = [name for name in file if name != "time"]
+        return [name for name in names if split is None or file[name].attrs["split"] == split]
+
+
+def times(path: str | Path) -> np.ndarray:
+    """Return the times (M,) of every propensity in the file."""
+    with store.opened(path, "graphs") as file:
+        return file["time"][()]
+
+
+def settings(path: str | Path) -> dict:
+    """Return what the graphs were made with: cutoff, validation, test."""
+    with store.opened(path, "graphs") as file:
+        return store.described(file)[0]
+
+
+def load(path: str | Path, name: str) -> Sample:
+    """Read one sample.
+
+    Raises InputError where it is missing or damaged.
+    """
+    with store.opened(path, "graphs") as file:
+        if name not in file:
+            raise InputError(f"{path}: no sample {name!r}")
+        group = file[name]
+        try:
+            arrays = {key: item[()] for key, item in group.items()}
+        except OSError as error:
+            raise InputError(f"{path}: sample {name!r} is damaged: {error}") from None
+        runs = arrays.get("n_runs")
+        return Sample(
+            name=name,
+            identity=str(group.attrs["identity"]),
+            split=str(group.attrs["split"]),
+            graph=from_edges(*(arrays[key] for key in ("positions", "types", "box", "senders", "receivers"))),
+            time=file["time"][()],
+            propensity=arrays["propensity"],
+            standard_error=arrays["standard_error"],
+            n_runs=None if runs is None else int(runs),
+            **{key: arrays.get(key) for key in _OPTIONAL},
+        )
+
+
+def digest(path: str | Path, name: str) -> str:
+    """Return a hash of a sample's wrapped positions (to 1e-3) and types: equal for copies under other names."""
+    with store.opened(path, "graphs") as file:
+        group = file[name]
+        box = group["box"][()].astype(np.float64)
+        cells = np.rint(wrap(group["positions"][()].astype(np.float64), box) * 1000).astype(np.int64)
+        cells %= np.rint(box * 1000).astype(np.int64)
+        return hashlib.sha256(cells.tobytes() + group["types"][()].astype(np.int8).tobytes()).hexdigest()
+
+
+def check_separate(path: str | Path) -> None:
+    """Raise InputError where one configuration is in two splits, under whatever name, or a split is empty."""
+    seen: dict[str, tuple[str, str]] = {}
+    found = []
+    for split in splits.SPLITS:
+        for name in samples(path, split):
+            found.append(split)
+            other, other_split = seen.setdefault(digest(path, name), (name, split))
+            if other_split != split:
+                raise InputError(
+                    f"{path}: {name} ({split}) and {other} ({other_split}) are the same configuration; "
+                    "a test on what was learned proves nothing"
+                )
+    splits.check(found, str(path))

@@ -1,0 +1,168 @@
+"""The graph of a configuration, and the stage that collects the graphs of one temperature.
+
+`python -m learn.graph SAMPLE_FOLDER... --output graphs.h5` reads `sample.h5`, `propensity.h5` and, where present,
+`inherent.h5` of every sample folder. A public file (.npz, .pickle) may stand in place of a folder.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from learn import splits
+from simulate import command, store
+from simulate.box import minimum_image, neighbour_pairs
+from simulate.command import InputError
+
+CUTOFF = 2.0
+
+
+@dataclass
+class Graph:
+    """Particles and who sees whom.
+
+    types (N,), box (3,), positions (N, 3); E directed edges, both ways, with one self-edge per particle, sorted by
+    receiver, then sender: senders (E,), receivers (E,) int64, vectors (E, 3) float32 = r_receiver - r_sender,
+    minimum image.
+    """
+
+    types: np.ndarray
+    box: np.ndarray
+    positions: np.ndarray
+    senders: np.ndarray
+    receivers: np.ndarray
+    vectors: np.ndarray
+
+
+def build(positions: np.ndarray, types: np.ndarray, box: np.ndarray, cutoff: float = CUTOFF) -> Graph:
+    """Return the graph whose edges join particles closer than `cutoff` (strictly; minimum image).
+
+    Self-edges are part of the published network: its checkpoint predicts nothing without them.
+    Raises InputError where the box is too small for the cutoff.
+    """
+    try:
+        pairs = neighbour_pairs(positions, box, cutoff)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    own = np.arange(len(types))
+    senders = np.concatenate([pairs[:, 0], pairs[:, 1], own])
+    receivers = np.concatenate([pairs[:, 1], pairs[:, 0], own])
+    order = np.lexsort((senders, receivers))
+    return from_edges(positions, types, box, senders[order], receivers[order])
+
+
+def from_edges(
+    positions: np.ndarray, types: np.ndarray, box: np.ndarray, senders: np.ndarray, receivers: np.ndarray
+) -> Graph:
+    """Return the graph with given edges, its vectors computed from the positions (wrapped or not)."""
+    positions, box = np.asarray(positions, dtype=np.float64), np.asarray(box, dtype=np.float64)
+    senders, receivers = senders.astype(np.int64), receivers.astype(np.int64)
+    vectors = minimum_image(positions[receivers] - positions[senders], box).astype(np.float32)
+    return Graph(np.asarray(types), box, positions, senders, receivers, vectors)
+
+
+def read_sample(source: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of one sample: from its folder, or from a public file.
+
+    Raises InputError where a file is missing, or where the files of a folder do not belong together.
+    """
+    if source.is_file():
+        return _public(source)
+    arrays = store.read(source / "sample.h5", names=("positions", "types", "box")).arrays
+    sample = {name: arrays[name] for name in ("positions", "types", "box")}
+    measured = store.read(source / "propensity.h5", "propensity", ("types", "time", "propensity", "standard_error"))
+    if not np.array_equal(measured["types"], sample["types"]):
+        raise InputError(f"{source / 'propensity.h5'}: its particles are not those of sample.h5")
+    sample |= {name: measured[name] for name in measured.arrays if name not in ("types", "positions", "box")}
+    if (source / "inherent.h5").exists():
+        quenched = store.read(source / "inherent.h5", "inherent", ("inherent_positions",))
+        names = ("inherent_positions", "inherent_energy", "cage_positions")
+        sample |= {name: quenched[name] for name in names if name in quenched}
+    return sample
+
+
+def _public(path: Path) -> dict[str, np.ndarray]:
+    """Return a public ensemble as a sample: the propensity is the run-averaged displacement."""
+    from simulate import published
+
+    read = published.read_deepmind if path.suffix in (".pickle", ".pkl") else published.read_botan
+    ensemble = read(path)
+    runs = ensemble.targets.shape[1]
+    displacement = np.stack([np.linalg.norm(at_time - ensemble.positions, axis=-1) for at_time in ensemble.targets])
+    return {
+        "positions": ensemble.positions,
+        "types": ensemble.types,
+        "box": ensemble.box,
+        "time": ensemble.time,
+        "propensity": displacement.mean(axis=1),
+        "standard_error": displacement.std(axis=1, ddof=1) / runs**0.5 if runs > 1 else displacement[:, 0] * np.nan,
+        "n_runs": np.array(runs),
+    }
+
+
+def collect(
+    sources: list[Path], identities: list[str], output: Path, cutoff: float, validation: float, test: float
+) -> dict[str, str]:
+    """Write graphs.h5, one sample in memory at a time; return the split of each sample.
+
+    Raises InputError where two samples share a name or an identity, their times differ, or a split is empty.
+    """
+    names = [source.stem if source.is_file() else source.name for source in sources]
+    for what in (names, identities):
+        repeated = sorted({name for name in what if what.count(name) > 1})
+        if repeated:
+            raise InputError(f"{repeated[0]}: given twice; every sample needs a name of its own")
+    chosen = {name: splits.split(identity, validation, test) for name, identity in zip(names, identities, strict=True)}
+    splits.check(chosen.values(), str(output))
+    settings = {"cutoff": cutoff, "validation": validation, "test": test}
+    with store.create(output, "graphs", settings) as file, command.progress(len(names), "graphs", "sample") as bar:
+        for name, identity, source in zip(names, identities, sources, strict=True):
+            sample = read_sample(source)
+            _append(file, name, sample, cutoff, source)
+            file[name].attrs["identity"] = identity
+            file[name].attrs["split"] = chosen[name]
+            bar.update()
+    return chosen
+
+
+def _append(file: h5py.File, name: str, sample: dict[str, np.ndarray], cutoff: float, source: Path) -> None:
+    time = np.asarray(sample.pop("time"), dtype=np.float64)
+    if "time" not in file:
+        file["time"] = time
+    elif not np.allclose(file["time"][()], time, rtol=1e-6, equal_nan=True):
+        raise InputError(f"{source}: times {time} differ from those of the first sample, {file['time'][()]}")
+    try:
+        graph = build(sample["positions"], sample["types"], sample["box"], cutoff)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+    group = file.create_group(name)
+    for key, array in sample.items():
+        group[key] = array
+    for key, array in (("senders", graph.senders), ("receivers", graph.receivers)):
+        group.create_dataset(key, data=array.astype(np.int32), compression="gzip", compression_opts=1, shuffle=True)
+
+
+def main() -> None:
+    """Collect the samples of one temperature into graphs.h5."""
+    parser = argparse.ArgumentParser(prog="python -m learn.graph", description=main.__doc__)
+    parser.add_argument("samples", nargs="+", type=Path, help="sample folders, or public files")
+    parser.add_argument("--cutoff", type=float, default=CUTOFF, help="edge cutoff, sigma_AA (default 2.0)")
+    parser.add_argument("--validation", type=float, default=0.15, help="fraction of configurations")
+    parser.add_argument("--test", type=float, default=0.2, help="fraction of configurations")
+    parser.add_argument("--identities", nargs="+", help="one per sample; default: the folder's or file's name")
+    parser.add_argument("--output", type=Path, required=True, help="graphs.h5")
+    arguments = parser.parse_args()
+    identities = arguments.identities or [source.name for source in arguments.samples]
+    if len(identities) != len(arguments.samples):
+        raise InputError(f"--identities: {len(identities)} given for {len(arguments.samples)} samples")
+    chosen = collect(
+        arguments.samples, identities, arguments.output, arguments.cutoff, arguments.validation, arguments.test
+    )
+    counts = ", ".join(f"{list(chosen.values()).count(name)} {name}" for name in splits.SPLITS)
+    print(f"{arguments.output}: {counts}")
+
+
+if __name__ == "__main__":
+    command.run(main)
