@@ -1,0 +1,181 @@
+"""Radial distribution functions g_AA, g_AB, g_BB, computed by mdtraj, with their first peaks.
+
+    python -m analysis.radial_distribution FILE [FILE ...] --output OUT.h5|OUT.csv
+
+Averages over every frame of every FILE: our samples and relaxation runs, the public formats, or trajectories that
+mdtraj reads with atoms named A and B (1 nm = 1 sigma_AA).
+"""
+
+import argparse
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import h5py
+import mdtraj
+import numpy as np
+
+from simulate import command, configuration, store
+from simulate.box import wrap
+from simulate.command import InputError
+from simulate.kob_andersen import SIGMA
+
+PAIRS = {"AA": (0, 0), "AB": (0, 1), "BB": (1, 1)}
+BIN_WIDTH = 0.01
+
+
+def radial_distribution(
+    frames: Iterable[np.ndarray], types: np.ndarray, box: np.ndarray, r_max: float, bin_width: float = BIN_WIDTH
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return bin centres r (K,) and g_ab (K,) by pair, averaged over `frames`, each (N, 3) in any image.
+
+        g_ab(r) = n_ab(r) V / (P_ab (4 pi / 3) ((r + w/2)^3 - (r - w/2)^3))
+
+    with n_ab the pairs in a bin of width w and P_ab all their pairs (Hansen and McDonald, sec. 2.5), so that an ideal
+    gas has g = 1 at any N. `r_max` must not exceed half the shortest edge. A pair without two particles gives NaN.
+    """
+    n_bins = int(r_max / bin_width)
+    total = {name: np.zeros(n_bins) for name in PAIRS}
+    pairs = {name: _pairs(types, *species) for name, species in PAIRS.items()}
+    r = (np.arange(n_bins) + 0.5) * bin_width
+    count = 0
+    # Frame by frame: mdtraj holds all pair distances of what it is given at once.
+    for positions in frames:
+        frame = trajectory(wrap(positions, box)[np.newaxis], types, box)
+        count += 1
+        for name, group in pairs.items():
+            if len(group) == 0:
+                total[name] += np.nan
+                continue
+            r_range = (0, n_bins * bin_width)
+            total[name] += mdtraj.compute_rdf(frame, group, r_range=r_range, n_bins=n_bins)[1]
+    return r, {name: values / count for name, values in total.items()}
+
+
+def _pairs(types: np.ndarray, first: int, second: int) -> np.ndarray:
+    one, other = np.flatnonzero(types == first), np.flatnonzero(types == second)
+    if first == second:
+        upper = np.triu_indices(len(one), 1)
+        return np.stack([one[upper[0]], one[upper[1]]], axis=1)
+    return np.stack([np.repeat(one, len(other)), np.tile(other, len(one))], axis=1)
+
+
+def trajectory(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> mdtraj.Trajectory:
+    """Return positions (F, N, 3) as an mdtraj trajectory in a fixed orthogonal box, atoms named A and B."""
+    topology = mdtraj.Topology()
+    residue = topology.add_residue("KA", topology.add_chain())
+    for species in types:
+        topology.add_atom("AB"[species], mdtraj.element.virtual, residue)
+    made = mdtraj.Trajectory(positions.astype(np.float32), topology)
+    made.unitcell_lengths = np.tile(box, (len(positions), 1))
+    made.unitcell_angles = np.full((len(positions), 3), 90.0)
+    return made
+
+
+def first_peak(r: np.ndarray, g: np.ndarray, sigma: float, halfwidth: float = 0.04) -> tuple[float, float]:
+    """Return position and height of the first peak: the highest point below 1.4 `sigma`.
+
+    The maximum of a cubic fitted by least squares to the bins within `halfwidth` of the highest one. NaN where the
+    function still rises towards 1.4 `sigma`: g_BB at low temperature has a shoulder there, no peak of its own.
+    """
+    near = r < 1.4 * sigma
+    if not np.isfinite(g[near]).all() or g[near].max(initial=0) == 0:
+        return np.nan, np.nan
+    top = int(g[near].argmax())
+    if r[top] > 1.4 * sigma - 2 * halfwidth:
+        return np.nan, np.nan
+    fitted = np.abs(r - r[top]) <= halfwidth
+    if fitted.sum() < 5:
+        return float(r[top]), float(g[top])
+    cubic = np.polynomial.Polynomial.fit(r[fitted], g[fitted], 3)
+    grid = np.linspace(r[fitted][0], r[fitted][-1], 1001)
+    best = cubic(grid).argmax()
+    return float(grid[best]), float(cubic(grid[best]))
+
+
+def read(path: str | Path) -> tuple[Iterator[np.ndarray], np.ndarray, np.ndarray]:
+    """Return the frames (each (N, 3)), types (N,) and box (3,) of a file.
+
+    Raises InputError where it is neither a configuration nor a trajectory.
+    """
+    path = Path(path)
+    if _is_relaxation_run(path):
+        contents = store.read(path, "relaxation_run", ("positions", "types", "box"))
+        return iter(contents["positions"].astype(np.float64)), contents["types"], contents["box"].astype(np.float64)
+    # The last frame, with every check; further frames of a trajectory share its particles.
+    last = configuration.read(path)
+    if path.suffix in (".npz", ".pickle", ".pkl") or not _is_trajectory(path):
+        return iter([last.positions]), last.types, last.box
+    loaded = mdtraj.load(str(path))
+    if np.ptp(loaded.unitcell_lengths, axis=0).max() > 1e-4:
+        raise InputError(f"{path}: the box changes from frame to frame, expected constant volume")
+    return iter(loaded.xyz.astype(np.float64)), last.types, last.box
+
+
+def _is_relaxation_run(path: Path) -> bool:
+    if not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path, "r") as file:
+        return file.attrs.get("kind") == "relaxation_run"
+
+
+def _is_trajectory(path: Path) -> bool:
+    if not h5py.is_hdf5(path):
+        return True
+    with h5py.File(path, "r") as file:
+        return "schema" not in file.attrs
+
+
+def over_files(
+    paths: list[str | Path], r_max: float | None, bin_width: float
+) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
+    """Return r (K,), the mean g_ab (K,) over all files by pair, and the number density.
+
+    Raises InputError where the box is smaller than 2 `r_max`, or the files differ in size.
+    """
+    sums, weight, limit, r, density = None, 0, r_max, None, np.nan
+    with command.progress(len(paths), "radial distribution", "file") as bar:
+        for path in paths:
+            frames, types, box = read(path)
+            frames = list(frames)
+            if limit is None:
+                limit = box.min() / 2
+            if limit > box.min() / 2 + 1e-9:
+                raise InputError(f"{path}: half the box edge is {box.min() / 2:.3f}, expected at least r_max {limit:g}")
+            r, g = radial_distribution(frames, types, box, limit, bin_width)
+            sums = {name: (sums[name] if sums else 0) + len(frames) * g[name] for name in PAIRS}
+            weight += len(frames)
+            density = len(types) / box.prod()
+            bar.update()
+    return r, {name: values / weight for name, values in sums.items()}, density
+
+
+def main() -> None:
+    """Read the arguments, compute, write."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.radial_distribution", description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="+", help="samples, relaxation runs, public files or mdtraj trajectories")
+    parser.add_argument("--output", required=True, help=".h5 or .csv to write")
+    parser.add_argument("--r-max", type=float, help="largest distance (default: half the box edge)")
+    parser.add_argument("--bin-width", type=float, default=BIN_WIDTH, help="in sigma_AA (default %(default)s)")
+    arguments = parser.parse_args()
+    for name in ("r_max", "bin_width"):
+        if getattr(arguments, name) is not None and not getattr(arguments, name) > 0:
+            raise InputError(f"--{name.replace('_', '-')}: {getattr(arguments, name)}, expected a positive length")
+    if Path(arguments.output).suffix not in (".h5", ".csv"):
+        raise InputError(f"--output: {arguments.output}, expected a name ending in .h5 or .csv")
+    r, g, density = over_files(arguments.files, arguments.r_max, arguments.bin_width)
+    peaks = {name: first_peak(r, g[name], SIGMA[species]) for name, species in PAIRS.items()}
+    if Path(arguments.output).suffix == ".csv":
+        with store.replacing(arguments.output) as path, open(path, "w", newline="") as file:
+            csv.writer(file).writerows([("r", *(f"g_{name}" for name in PAIRS)), *zip(r, *g.values(), strict=True)])
+    else:
+        arrays = {"r": r} | {f"g_{name}": values for name, values in g.items()}
+        arrays |= {f"first_peak_{name}": np.array(peak) for name, peak in peaks.items()}
+        settings = {"files": [str(path) for path in arguments.files], "bin_width": arguments.bin_width}
+        store.write(arguments.output, "radial_distribution", arrays, {**settings, "density": density})
+    for name, (position, height) in peaks.items():
+        print(f"g_{name}: first peak {height:.2f} at r = {position:.3f}")
+
+
+if __name__ == "__main__":
+    command.run(main)
