@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from simulate import command, options, store
 from simulate.command import InputError
 
 # The number density at which the BOTAN configurations were made; their files do not carry the box.
@@ -130,3 +131,52 @@ def _checked(ensemble: Ensemble, path: str | Path) -> Ensemble:
     if not np.isfinite(ensemble.targets).all():
         raise InputError(f"{path}: runs hold NaN or infinite positions")
     return ensemble
+
+
+def converted(
+    path: str | Path, temperature: float | None, time: float | None, is_values: list[float] | None
+) -> Ensemble:
+    """Return a public file's ensemble at a known temperature, at the times where F_s takes `is_values` (None: all).
+
+    `time` is that of a BOTAN file. Raises InputError where the temperature or the time is unknown, or a value absent.
+    """
+    botan = Path(path).suffix == ".npz"
+    ensemble = read_botan(path, time) if botan else read_deepmind(path)
+    if botan and time is None:
+        raise InputError(f"{path}: the file does not carry its time, expected --time")
+    ensemble.temperature = temperature if temperature is not None else ensemble.temperature
+    if ensemble.temperature is None:
+        raise InputError(f"{path}: the file does not carry its temperature, expected --temperature")
+    if is_values is not None:
+        if ensemble.is_values is None:
+            raise InputError(f"{path}: --is-values: the file does not carry values of F_s")
+        absent = [value for value in is_values if not np.isclose(ensemble.is_values, value, atol=5e-3).any()]
+        if absent:
+            raise InputError(f"{path}: no time with F_s = {absent[0]}, expected one of {ensemble.is_values.round(4)}")
+        chosen = np.unique([np.abs(ensemble.is_values - value).argmin() for value in is_values])
+        ensemble.time, ensemble.targets = ensemble.time[chosen], ensemble.targets[chosen]
+        ensemble.is_values = ensemble.is_values[chosen]
+    return ensemble
+
+
+def main() -> None:
+    parser = options.Parser(prog="simulate.published", description="A public file as a sample and an ensemble of ours.")
+    parser.add_argument("input", help="a .pickle of Bapst et al. or an .npz of the BOTAN set")
+    parser.add_argument("--sample", required=True, help="output: the configuration")
+    parser.add_argument("--ensemble", required=True, help="output: its isoconfigurational runs")
+    parser.add_argument("--temperature", type=options.positive, help="instead of the one the file or its name carries")
+    parser.add_argument("--time", type=options.positive, help="of a BOTAN file's runs")
+    parser.add_argument("--is-values", type=options.positive, nargs="+", help="only the times with these F_s")
+    arguments = parser.parse_args()
+    found = converted(arguments.input, arguments.temperature, arguments.time, arguments.is_values)
+    settings = options.settings(arguments, leave_out=("sample", "ensemble")) | {"temperature": found.temperature}
+    start = {"positions": found.positions, "types": found.types, "box": found.box}
+    store.write(arguments.sample, "sample", start, settings)
+    runs = {**start, "time": found.time, "trajectory_target_positions": found.targets}
+    if found.is_values is not None:
+        runs["is_values"] = found.is_values
+    store.write(arguments.ensemble, "isoconfigurational", runs, settings)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,7 @@ from simulate.command import InputError
 
 SCHEMA = 1
 UNITS = "LJ"
+_STARTED = time.monotonic()
 
 
 @dataclass
@@ -136,13 +138,14 @@ def described(file: h5py.File) -> tuple[dict, dict]:
 
 
 def provenance(*, seed: int | None = None, platform: str | None = None) -> dict:
-    """Return what makes a result: seed, versions, commit, platform, command."""
+    """Return what makes a result: seed, versions, commit, platform, command, and the seconds it took so far."""
     return {
         "seed": seed,
         "platform": platform,
         "versions": versions(),
         "commit": commit(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "seconds": round(time.monotonic() - _STARTED, 1),
     }
 
 
