@@ -169,6 +169,8 @@ def _jackknife(left_out: list[float]) -> float:
 
 
 def _jackknifed_chi_4(overlaps: np.ndarray, n_particles: int) -> tuple[float, float]:
+    if len(overlaps) < 3:
+        # Two runs leave one each, whose spread says nothing about the variance between runs.
+        return chi_4(overlaps, n_particles), np.nan
     left_out = [chi_4(np.delete(overlaps, run, axis=0), n_particles) for run in range(len(overlaps))]
-    # Two runs leave one each, whose spread says nothing about the variance between runs.
-    return chi_4(overlaps, n_particles), _jackknife(left_out) if len(overlaps) > 2 else np.nan
+    return chi_4(overlaps, n_particles), _jackknife(left_out)
