@@ -1,0 +1,48 @@
+"""Predict the propensity of every particle of one configuration: `python -m learn.predict MODEL.pt CONFIGURATION OUT.h5`."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from learn import checkpoint
+from simulate import command, configuration, store
+from simulate.command import InputError
+
+
+def main() -> None:
+    """Predict the propensity of every particle of a configuration, from its structure alone.
+
+    OUT.h5 holds time (M,), propensity (M, N), and the positions, types and box predicted for.
+    """
+    parser = argparse.ArgumentParser(prog="python -m learn.predict", description=main.__doc__)
+    parser.add_argument("model", type=Path, help="MODEL.pt")
+    parser.add_argument("configuration", type=Path, help="our files, the public formats, or what mdtraj reads")
+    parser.add_argument("output", type=Path, help="OUT.h5")
+    parser.add_argument("--threads", type=int, default=None)
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    trained = checkpoint.load(arguments.model)
+    structure = configuration.read(arguments.configuration)
+    try:
+        propensity = trained.predict(structure)
+    except InputError as error:
+        raise InputError(f"{arguments.configuration}: {error}") from None
+    arrays = {
+        "time": trained.time,
+        "propensity": propensity,
+        "positions": structure.positions,
+        "types": structure.types,
+        "box": structure.box,
+    }
+    settings = {"model": trained.settings, "temperature": structure.temperature}
+    store.write(arguments.output, "prediction", arrays, settings)
+    mean = ", ".join(
+        f"{row[structure.types == 0].mean():.4f} at t = {t:g}" for t, row in zip(trained.time, propensity, strict=True)
+    )
+    print(f"{arguments.output}: {len(structure.types)} particles, mean of A: {mean}")
+
+
+if __name__ == "__main__":
+    command.run(main)
