@@ -1,0 +1,57 @@
+"""Write one configuration with all its per-particle fields as extended XYZ, for OVITO, ASE and their like.
+
+    python -m analysis.export results/T0.700/graphs.h5 [--predictions MODEL/predictions.h5] --output s0000.xyz
+
+One frame per time. Columns: species (A or B), pos (3), propensity, standard_error and, with predictions, prediction and
+error (prediction minus propensity). The comment line holds Lattice, Properties, pbc, time, and temperature where known.
+Format: https://github.com/libAtoms/extxyz. Lengths in sigma_AA.
+"""
+
+import argparse
+
+import numpy as np
+
+from analysis import fields
+from simulate import box as periodic
+from simulate import command, store
+
+
+def frames(configuration: fields.Fields) -> list[str]:
+    """Return one extended-XYZ frame per time; positions are wrapped into the box."""
+    positions = periodic.wrap(configuration.positions, configuration.box)
+    species = np.array(["A", "B"])[configuration.types]
+    return [_frame(configuration, index, positions, species) for index in range(len(configuration.time))]
+
+
+def _frame(configuration: fields.Fields, index: int, positions: np.ndarray, species: np.ndarray) -> str:
+    columns = {"propensity": configuration.truth, "standard_error": configuration.standard_error}
+    if configuration.prediction is not None:
+        columns |= {"prediction": configuration.prediction, "error": configuration.error}
+    lattice = " ".join(f"{edge:.8g}" for edge in np.diag(configuration.box).ravel())
+    properties = ":".join(["species:S:1:pos:R:3", *(f"{name}:R:1" for name in columns)])
+    comment = f'Lattice="{lattice}" Properties={properties} pbc="T T T" time={configuration.time[index]:.8g}'
+    if configuration.temperature is not None:
+        comment += f" temperature={configuration.temperature:.8g}"
+    numbers = np.column_stack([positions, *(field[index] for field in columns.values())])
+    lines = [f"{name} " + " ".join(f"{value:.8g}" for value in row) for name, row in zip(species, numbers, strict=True)]
+    return "\n".join([str(len(species)), comment, *lines]) + "\n"
+
+
+def main() -> None:
+    """Read the arguments, write."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.export", description=__doc__.splitlines()[0])
+    parser.add_argument("graphs", help="graphs.h5 of one temperature")
+    parser.add_argument(
+        "--predictions", nargs="*", default=[], help="predictions.h5; several where each holds one time"
+    )
+    parser.add_argument("--sample", help="name of the sample, as s0000 (the first predicted, or the first)")
+    parser.add_argument("--temperature", type=float, help="where the graphs file does not carry it")
+    parser.add_argument("--output", required=True, help="the file to write (.xyz)")
+    arguments = parser.parse_args()
+    configuration = fields.read(arguments.graphs, arguments.predictions, arguments.sample, arguments.temperature)
+    with store.replacing(arguments.output) as path, open(path, "w") as file:
+        file.writelines(frames(configuration))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,126 @@
+"""Per-particle fields of one configuration: the propensity that the simulation gave, and what a network predicts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from simulate import store
+from simulate.command import InputError
+
+
+@dataclass
+class Fields:
+    """One configuration and its fields at M times.
+
+    positions (N, 3) unwrapped, types (N,) 0 = A 1 = B, box (3,), time (M,), truth and standard_error (M, N): the
+    measured propensity and its error; prediction (M, N), or None where no prediction was asked for.
+    """
+
+    sample: str
+    temperature: float | None
+    positions: np.ndarray
+    types: np.ndarray
+    box: np.ndarray
+    time: np.ndarray
+    truth: np.ndarray
+    standard_error: np.ndarray
+    prediction: np.ndarray | None = None
+
+    @property
+    def place(self) -> str:
+        """What this is, for a caption: sample, number of particles, temperature."""
+        at = "" if self.temperature is None else f", T = {self.temperature:g} ε/k_B"
+        return f"sample {self.sample}, {len(self.types)} particles{at}"
+
+    @property
+    def error(self) -> np.ndarray:
+        """Prediction minus measured propensity, (M, N)."""
+        return self.prediction - self.truth
+
+
+def read(
+    graphs: str | Path,
+    predictions: Sequence[str | Path] = (),
+    sample: str | None = None,
+    temperature: float | None = None,
+) -> Fields:
+    """Read one sample of a graphs file, with the predictions at the times of all `predictions` files together.
+
+    `sample` is a group's name; the default is the first predicted (held-out) one, or the first of the file where no
+    predictions are given. Without predictions the times are those of the graphs file. `temperature` is used where the
+    graphs file does not carry it.
+    Raises InputError where the sample or a predicted time is not in the files.
+    """
+    if sample is None and predictions:
+        sample = samples(predictions[0])[0]
+    with store.opened(graphs, "graphs") as file:
+        names = [name for name in sorted(file) if isinstance(file[name], h5py.Group)]
+        if not names:
+            raise InputError(f"{graphs}: holds no samples")
+        name = names[0] if sample is None else sample
+        if name not in names:
+            raise InputError(f"{graphs}: no sample {name!r}; it holds {', '.join(names)}")
+        group = file[name]
+        settings, _ = store.described(file)
+        fields = Fields(
+            sample=name,
+            temperature=settings.get("temperature", temperature),
+            positions=group["positions"][()].astype(np.float64),
+            types=group["types"][()],
+            box=group["box"][()].astype(np.float64),
+            time=file["time"][()],
+            truth=group["propensity"][()],
+            standard_error=group["standard_error"][()],
+        )
+    return _with_predictions(fields, predictions, graphs) if predictions else fields
+
+
+def samples(predictions: str | Path) -> list[str]:
+    """Return the names of the samples that a predictions file holds."""
+    with store.opened(predictions, "predictions") as file:
+        names = [name for name in sorted(file) if isinstance(file[name], h5py.Group)]
+    if not names:
+        raise InputError(f"{predictions}: holds no samples")
+    return names
+
+
+def edges(graphs: str | Path, sample: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return senders and receivers (E,) of one sample's graph, self-edges included."""
+    with store.opened(graphs, "graphs") as file:
+        if sample not in file:
+            raise InputError(f"{graphs}: no sample {sample!r}")
+        return file[sample]["senders"][()], file[sample]["receivers"][()]
+
+
+def _with_predictions(fields: Fields, predictions: Sequence[str | Path], graphs: str | Path) -> Fields:
+    """Return the fields at the predicted times, in increasing order."""
+    found = {}
+    for path in predictions:
+        with store.opened(path, "predictions") as file:
+            if fields.sample not in file:
+                raise InputError(f"{path}: no sample {fields.sample!r}; it holds {', '.join(samples(path))}")
+            for time, values in zip(file["time"][()], file[fields.sample]["prediction"][()], strict=True):
+                if values.shape != fields.types.shape:
+                    raise InputError(
+                        f"{path}: prediction of {fields.sample} does not fit the {len(fields.types)} "
+                        f"particles of {graphs}"
+                    )
+                found[_index(fields.time, time, path, graphs)] = values
+    index = sorted(found)
+    fields.prediction = np.array([found[place] for place in index])
+    fields.time, fields.truth, fields.standard_error = (
+        fields.time[index],
+        fields.truth[index],
+        fields.standard_error[index],
+    )
+    return fields
+
+
+def _index(times: np.ndarray, time: float, path: str | Path, graphs: str | Path) -> int:
+    index = int(np.argmin(np.abs(times - time)))
+    if not np.isclose(times[index], time, rtol=1e-6):
+        raise InputError(f"{path}: time {time:g} is not among those of {graphs}: {', '.join(f'{t:g}' for t in times)}")
+    return index

@@ -1,0 +1,159 @@
+"""One configuration as the graph that the network sees, with the shells of one particle coloured.
+
+python -m analysis.figures.graph results/T0.700/graphs.h5 [--sample s0000 --particle 12] --output FIGURE.svg
+"""
+# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
+
+import argparse
+
+import numpy as np
+from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.lines import Line2D
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import dijkstra
+
+from analysis import fields
+from analysis.figures import style
+from simulate import box as periodic
+from simulate import command
+from simulate.command import InputError
+
+# Diameters at which the discs are drawn: smaller than the particles, so that the edges show.
+DIAMETER = np.array([0.5, 0.36])
+THICKNESS = 1.5
+# Shells told apart by colour; those beyond are grey.
+COLOURED = 4
+
+
+def shell_numbers(senders: np.ndarray, receivers: np.ndarray, n_particles: int, centre: int) -> np.ndarray:
+    """Return how many edges each particle is away from `centre`, (N,) integers; -1 where no path leads there."""
+    graph = coo_matrix((np.ones(len(senders)), (senders, receivers)), shape=(n_particles, n_particles)).tocsr()
+    steps = dijkstra(graph, indices=centre, unweighted=True)
+    return np.where(np.isfinite(steps), steps, -1).astype(int)
+
+
+def around(configuration: fields.Fields, centre: int) -> np.ndarray:
+    """Return the positions (N, 3) relative to particle `centre`, each at its nearest periodic image."""
+    return periodic.minimum_image(configuration.positions - configuration.positions[centre], configuration.box)
+
+
+def nearest_to_plane(configuration: fields.Fields) -> int:
+    """Return the A particle whose slice holds the most particles: a well-filled picture, the same in every run."""
+    z = periodic.wrap(configuration.positions, configuration.box)[:, 2]
+    offset = periodic.minimum_image(z[:, None] - z[None, :], configuration.box[2])
+    counts = np.where(configuration.types == 0, (np.abs(offset) < THICKNESS / 2).sum(axis=0), -1)
+    return int(np.argmax(counts))
+
+
+def draw(configuration: fields.Fields, senders: np.ndarray, receivers: np.ndarray, centre: int):
+    """Return the figure: the slice |z| < THICKNESS / 2 around `centre`, discs coloured by shell, edges between them."""
+    shells = shell_numbers(senders, receivers, len(configuration.types), centre)
+    relative = around(configuration, centre)
+    inside = np.abs(relative[:, 2]) < THICKNESS / 2
+    figure, axes = style.subplots(1, 1, height=style.COLUMN)
+    axis = axes[0, 0]
+    colours = [style.VERMILION, *style.ordered(COLOURED), *[style.GREY] * max(shells.max() - COLOURED, 0)]
+    _draw_edges(axis, relative, inside, shells, senders, receivers, colours)
+    for species in (0, 1):
+        chosen = np.flatnonzero(inside & (configuration.types == species) & (shells >= 0))
+        discs = EllipseCollection(
+            *np.full((2, len(chosen)), DIAMETER[species]),
+            np.zeros(len(chosen)),
+            units="xy",
+            offsets=relative[chosen, :2],
+            transOffset=axis.transData,
+            facecolors=[colours[shells[i]] for i in chosen],
+            edgecolors="black",
+            linewidths=0.4,
+            zorder=3,
+        )
+        axis.add_collection(discs)
+    half = configuration.box[:2] / 2
+    axis.set(xlim=(-half[0], half[0]), ylim=(-half[1], half[1]), aspect="equal")
+    axis.set(xlabel=r"$x - x_i\;(\sigma)$", ylabel=r"$y - y_i\;(\sigma)$")
+    _legend(axis, shells, inside, colours)
+    return figure
+
+
+def _draw_edges(axis, relative, inside, shells, senders, receivers, colours) -> None:
+    """Draw the edges within the slice that do not cross the picture's border, coloured by their outer shell."""
+    kept = inside[senders] & inside[receivers] & (senders < receivers)
+    ends = np.stack([relative[senders[kept]], relative[receivers[kept]]], axis=1)
+    outer = np.maximum(shells[senders[kept]], shells[receivers[kept]])
+    short = np.abs(ends[:, 0] - ends[:, 1]).max(axis=1) < 2.5
+    lines = LineCollection(
+        ends[short][:, :, :2], colors=[colours[shell] for shell in outer[short]], linewidths=0.5, alpha=0.45, zorder=1
+    )
+    axis.add_collection(lines)
+
+
+def _legend(axis, shells: np.ndarray, inside: np.ndarray, colours: list) -> None:
+    last = shells[inside].max()
+    labels = ["$i$", *(f"$h = {shell}$" for shell in range(1, min(last, COLOURED) + 1))]
+    if last > COLOURED:
+        labels.append(rf"$h \geq {COLOURED + 1}$")
+    handles = [
+        Line2D([], [], marker="o", linestyle="", color=colour, markeredgecolor="black", markeredgewidth=0.4)
+        for colour in colours[: len(labels)]
+    ]
+    axis.legend(
+        handles,
+        labels,
+        loc="lower center",
+        bbox_to_anchor=(0.45, 1),
+        ncols=len(labels),
+        handletextpad=-0.3,
+        columnspacing=0.5,
+    )
+
+
+def table(configuration: fields.Fields, senders: np.ndarray, receivers: np.ndarray, centre: int) -> dict:
+    """Return one row per particle of the configuration: type, position relative to the centre, shell."""
+    relative = around(configuration, centre)
+    return {
+        "particle": range(len(relative)),
+        "type": ["AB"[species] for species in configuration.types],
+        **{name: relative[:, axis] for axis, name in enumerate("xyz")},
+        "shell": shell_numbers(senders, receivers, len(relative), centre),
+    }
+
+
+def caption(configuration: fields.Fields, shells: np.ndarray, centre: int) -> str:
+    """Return the caption, with the number of particles in every shell."""
+    counts = ", ".join(f"{(shells == h).sum()} at h = {h}" for h in range(1, shells.max() + 1))
+    return (
+        f"One configuration as the graph that the network sees ({configuration.place}): a slice {THICKNESS:g} σ thick "
+        f"around particle i = {centre} (red). Edges join "
+        "particles closer than the cutoff of the graph (those within the slice are drawn). Colour: shell h, the "
+        f"number of edges on the shortest path to particle i, in the whole box: {counts}. Large discs: A, small "
+        "discs: B, both drawn smaller than the particles. σ: Lennard-Jones diameter of the A particles."
+    )
+
+
+def main() -> None:
+    """Read the arguments, draw, write."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.figures.graph", description=__doc__.splitlines()[0])
+    parser.add_argument("graphs", help="graphs.h5 of one temperature")
+    parser.add_argument("--sample", help="name of the sample, as s0000 (the first)")
+    parser.add_argument("--particle", type=int, help="the marked particle (an A particle in a well-filled slice)")
+    parser.add_argument("--temperature", type=float, help="for the caption, where the graphs file does not carry it")
+    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
+    arguments = parser.parse_args()
+    configuration = fields.read(arguments.graphs, sample=arguments.sample, temperature=arguments.temperature)
+    senders, receivers = fields.edges(arguments.graphs, configuration.sample)
+    n_particles = len(configuration.types)
+    centre = nearest_to_plane(configuration) if arguments.particle is None else arguments.particle
+    if not 0 <= centre < n_particles:
+        raise InputError(f"--particle: {centre}, expected 0 to {n_particles - 1}")
+    shells = shell_numbers(senders, receivers, n_particles, centre)
+    figure = draw(configuration, senders, receivers, centre)
+    style.save(
+        figure,
+        arguments.output,
+        table(configuration, senders, receivers, centre),
+        caption(configuration, shells, centre),
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,164 @@
+"""Slices through a configuration: propensity from the simulation above, predicted below, short and long time.
+
+python -m analysis.figures.maps results/T0.700/graphs.h5 MODEL/predictions.h5 [...] --output FIGURE.svg
+"""
+# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
+
+import argparse
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from analysis import fields
+from analysis.figures import style
+from simulate import box as periodic
+from simulate import command
+from simulate.command import InputError
+
+# Pixels along an edge of the slice.
+RESOLUTION = 400
+
+
+def nearest_particles(configuration: fields.Fields) -> np.ndarray:
+    """Return the particle nearest to each pixel of the plane z = L_z / 2, periodic: indices (RESOLUTION, RESOLUTION).
+
+    The first axis is y, the second x: this is the plane's cut through the Voronoi cells.
+    """
+    steps = (np.arange(RESOLUTION) + 0.5) / RESOLUTION
+    y, x = np.meshgrid(steps * configuration.box[1], steps * configuration.box[0], indexing="ij")
+    pixels = np.stack([x, y, np.full_like(x, configuration.box[2] / 2)], axis=-1)
+    tree = cKDTree(periodic.wrap(configuration.positions, configuration.box), boxsize=configuration.box)
+    return tree.query(pixels)[1]
+
+
+def cell_centres(configuration: fields.Fields, cells: np.ndarray) -> np.ndarray:
+    """Return the middle (x, y) of each particle's cut in `cells`, (N, 2), NaN for cells that the plane does not cut."""
+    box = configuration.box[:2]
+    positions = periodic.wrap(configuration.positions, configuration.box)[:, :2]
+    pixels = (np.indices(cells.shape)[::-1] + 0.5) / RESOLUTION * box[:, None, None]
+    # A cell may reach around the border, so offsets from its particle are averaged.
+    offsets = periodic.minimum_image(pixels.reshape(2, -1).T - positions[cells.ravel()], box)
+    count = np.bincount(cells.ravel(), minlength=len(positions))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.stack([np.bincount(cells.ravel(), axis, len(positions)) / count for axis in offsets.T], axis=1)
+    return periodic.wrap(positions + mean, box)
+
+
+def most_mobile(truth: np.ndarray, types: np.ndarray, share: float) -> np.ndarray:
+    """Return the A particles among the `share` with the largest `truth` (N,): indices, largest first."""
+    candidates = np.flatnonzero(types == 0)
+    order = candidates[np.argsort(-truth[candidates], kind="stable")]
+    return order[: max(1, round(share * len(candidates)))]
+
+
+def chosen_times(configuration: fields.Fields, times: list[float] | None) -> list[int]:
+    """Return the indices of the times to show: those nearest to `times`, or the shortest and the longest."""
+    if times is None:
+        return sorted({0, len(configuration.time) - 1})
+    return [int(np.argmin(np.abs(np.log(configuration.time / time)))) for time in times]
+
+
+def draw(configuration: fields.Fields, indices: list[int], share: float):
+    """Return the figure: a column per time, the simulation's field above the predicted one, in one colour range."""
+    cells = nearest_particles(configuration)
+    centres = cell_centres(configuration, cells)
+    in_plane = np.isfinite(centres[:, 0])
+    columns = len(indices)
+    figure, axes = style.subplots(
+        2, columns, width=columns * style.COLUMN / 2, height=1.13 * style.COLUMN, sharex=True, sharey=True
+    )
+    for column, index in zip(axes.T, indices, strict=True):
+        truth = configuration.truth[index]
+        shown = truth[(configuration.types == 0) & in_plane]
+        limits = np.percentile(shown, (2, 98))
+        mobile = most_mobile(truth, configuration.types, share)
+        dots = centres[mobile[in_plane[mobile]]]
+        for axis, field in zip(column, (truth, configuration.prediction[index]), strict=True):
+            image = _slice(axis, configuration, field[cells], cells, limits)
+            axis.plot(*dots.T, "o", color="white", markeredgecolor="black", markersize=2.4, markeredgewidth=0.5)
+        column[0].set_title(rf"$t = {style.number(configuration.time[index])}\,\tau$")
+        bar = figure.colorbar(image, ax=column[1], location="bottom", aspect=18, pad=0.03, extend="both")
+        bar.set_label(r"propensity $(\sigma)$")
+    for axis, name in zip(axes[:, 0], ("simulation", "predicted"), strict=True):
+        axis.set_ylabel(f"{name}\n" + r"$y\;(\sigma)$")
+    for axis in axes[1]:
+        axis.set_xlabel(r"$x\;(\sigma)$")
+    return figure
+
+
+def _slice(axis, configuration: fields.Fields, values: np.ndarray, cells: np.ndarray, limits: np.ndarray):
+    values = np.ma.masked_where(configuration.types[cells] == 1, values)
+    image = axis.imshow(
+        values,
+        origin="lower",
+        extent=(0, configuration.box[0], 0, configuration.box[1]),
+        vmin=limits[0],
+        vmax=limits[1],
+        interpolation="nearest",
+    )
+    axis.set_facecolor("#D8D8D8")
+    return image
+
+
+def table(configuration: fields.Fields, indices: list[int], share: float) -> dict:
+    """Return one row per time and particle whose cell the plane cuts."""
+    cut = np.unique(nearest_particles(configuration))
+    position = periodic.wrap(configuration.positions, configuration.box)[cut]
+    columns = {name: [] for name in ("time", "particle", "type", "x", "y", "z", "truth", "prediction", "most_mobile")}
+    for index in indices:
+        mobile = most_mobile(configuration.truth[index], configuration.types, share)
+        columns["time"] += [float(configuration.time[index])] * len(cut)
+        columns["particle"] += list(cut)
+        columns["type"] += ["AB"[species] for species in configuration.types[cut]]
+        for axis, name in enumerate("xyz"):
+            columns[name] += list(position[:, axis])
+        columns["truth"] += list(configuration.truth[index, cut])
+        columns["prediction"] += list(configuration.prediction[index, cut])
+        columns["most_mobile"] += list(np.isin(cut, mobile).astype(int))
+    return columns
+
+
+def caption(configuration: fields.Fields, indices: list[int], share: float) -> str:
+    """Return the caption, with the correlation of the two fields at each time."""
+    a = configuration.types == 0
+    scores = ", ".join(
+        f"{np.corrcoef(configuration.truth[i, a], configuration.prediction[i, a])[0, 1]:.2f} at t = "
+        f"{style.number(configuration.time[i])} τ"
+        for i in indices
+    )
+    return (
+        f"Where the particles will move: the plane z = L/2 through a configuration that the network was not trained on "
+        f"({configuration.place}). Colour: propensity, the mean distance that "
+        "a particle moves within the time t, averaged over the isoconfigurational runs (above) and predicted from the "
+        "positions at t = 0 alone (below), one colour range for each time; every point of the plane takes the "
+        "value of the nearest particle, grey where that is a B particle. Dots, the same above and below: cells of A "
+        f"particles that are among the {100 * share:g} % most mobile of the box in the simulation. "
+        f"Correlation of both fields over all A particles of this configuration: {scores}. σ, ε, τ: Lennard-Jones "
+        "units of the A particles."
+    )
+
+
+def main() -> None:
+    """Read the arguments, draw, write."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.figures.maps", description=__doc__.splitlines()[0])
+    parser.add_argument("graphs", help="graphs.h5 of one temperature")
+    parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")
+    parser.add_argument("--sample", help="name of the sample, as s0000 (the first predicted)")
+    parser.add_argument("--temperature", type=float, help="for the caption, where the graphs file does not carry it")
+    parser.add_argument("--times", type=float, nargs="+", help="show the times nearest to these (shortest and longest)")
+    parser.add_argument("--most-mobile", type=float, default=0.1, metavar="SHARE", help="share of dots (0.1)")
+    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
+    arguments = parser.parse_args()
+    share = arguments.most_mobile
+    if not 0 < share < 1:
+        raise InputError(f"--most-mobile: {share:g}, expected a share between 0 and 1")
+    if arguments.times and min(arguments.times) <= 0:
+        raise InputError(f"--times: {min(arguments.times):g}, expected positive times")
+    configuration = fields.read(arguments.graphs, arguments.predictions, arguments.sample, arguments.temperature)
+    indices = chosen_times(configuration, arguments.times)
+    figure = draw(configuration, indices, share)
+    style.save(figure, arguments.output, table(configuration, indices, share), caption(configuration, indices, share))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,127 @@
+"""How well the propensity is predicted: Pearson correlation by time beside ceiling and baselines, per temperature.
+
+python -m analysis.figures.pearson results/metrics.csv [--relaxation results/T*/relaxation.h5] --output FIGURE.svg
+"""
+# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
+
+import argparse
+
+import numpy as np
+
+from analysis.figures import relaxation, scores, style
+from simulate import command
+
+
+def draw(series: list[scores.Series], tau_alpha: dict[float, float]):
+    """Return the figure: a panel per temperature; `tau_alpha` by temperature where known."""
+    panels = list(scores.by_temperature(series))
+    columns = min(len(panels), 2)
+    rows = -(-len(panels) // columns)
+    figure, axes = style.subplots(
+        rows, columns, width=style.COLUMN, height=(0.75 * rows / columns + 0.35) * style.COLUMN, sharey=True
+    )
+    for axis in axes.flat[len(panels) :]:
+        axis.remove()
+    looks = _looks(series)
+    for axis, (temperature, group) in zip(axes.flat, panels, strict=False):
+        _panel(axis, group, looks)
+        axis.set_title(f"$T = {style.number(temperature)}$")
+        if temperature in tau_alpha:
+            axis.axvline(tau_alpha[temperature], color=style.GREY, linewidth=0.6, linestyle=":")
+            axis.text(tau_alpha[temperature], 0.02, r"$\tau_\alpha\,$", ha="right", fontsize=8)
+    for axis in axes[-1]:
+        axis.set_xlabel(r"$t\;(\tau)$")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("Pearson correlation")
+    labels = {
+        label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(labels.values(), labels, loc="outside lower center", ncols=2, columnspacing=1.0)
+    return figure
+
+
+def _looks(series: list[scores.Series]) -> dict[str, dict]:
+    """Return colour, marker and line of every model: networks full lines and symbols, baselines dashed and open."""
+    looks = {}
+    for index, one in enumerate({one.model: one for one in series}.values()):
+        colour = style.LINES[index % len(style.LINES)]
+        looks[one.model] = {"color": colour, "marker": style.MARKERS[index % len(style.MARKERS)], "capsize": 2}
+        if one.is_baseline:
+            looks[one.model] |= {"linestyle": "--", "linewidth": 0.8, "markerfacecolor": "white"}
+    return looks
+
+
+def _panel(axis, group: list[scores.Series], looks: dict[str, dict]) -> None:
+    # All models are scored on the same configurations, so there is one ceiling.
+    ceiling = group[0]
+    axis.plot(ceiling.time, ceiling.ceiling_mean, color="black", linewidth=0.8, label="noise ceiling")
+    axis.fill_between(ceiling.time, ceiling.ceiling_mean, 1, color=style.GREY, alpha=0.3, linewidth=0)
+    for one in group:
+        axis.errorbar(one.time, one.pcc_mean, one.error, label=one.label, elinewidth=0.8, **looks[one.model])
+    for marker, (model, (time, score)) in zip(
+        "xP+*1234", scores.published(ceiling.temperature, ceiling.time).items(), strict=False
+    ):
+        axis.plot(time, score, marker, color=style.GREY, label=f"{model}, published")
+    lowest = min(one.pcc_mean.min() for one in group)
+    style.logarithmic(axis, ceiling.time)
+    axis.set(ylim=(min(0, np.floor(5 * lowest) / 5), 1))
+
+
+def table(series: list[scores.Series]) -> dict[str, list]:
+    """Return one row per temperature, model and time: the scores as drawn."""
+    columns = {name: [] for name in ("temperature", "model", "time", "pcc_mean", "pcc_mean_error", "pcc_all")}
+    columns |= {name: [] for name in ("ceiling_mean", "ceiling_all", "n_runs", "n_train", "n_test", "n_seeds")}
+    for one in series:
+        arrays = (one.time, one.pcc_mean, one.error, one.pcc_all, one.ceiling_mean, one.ceiling_all)
+        for name, values in zip(
+            ("time", "pcc_mean", "pcc_mean_error", "pcc_all", "ceiling_mean", "ceiling_all"), arrays, strict=True
+        ):
+            columns[name] += list(values)
+        for name in ("temperature", "model", "n_runs", "n_train", "n_test", "n_seeds"):
+            columns[name] += [getattr(one, name)] * len(one.time)
+    return columns
+
+
+def caption(series: list[scores.Series], species: str) -> str:
+    """Return the caption, with what the scores were measured on."""
+    counts = "; ".join(
+        f"T = {style.number(temperature)}: {group[0].n_train} training and {group[0].n_test} test configurations, n = "
+        f"{group[0].n_runs} runs"
+        for temperature, group in scores.by_temperature(series)
+    )
+    seeds = max(one.n_seeds for one in series)
+    averaged = f", averaged over {seeds} training seeds" if seeds > 1 else ""
+    any_published = any(scores.published(one.temperature, one.time) for one in series)
+    beside = (
+        " Grey symbols: published scores on public configurations at the same temperature and time (Jung et al., "
+        "Nat. Rev. Phys. 7, 91 (2025); Bapst et al., Nat. Phys. 16, 448 (2020))."
+        if any_published
+        else ""
+    )
+    return (
+        f"How much of the propensity at time t is foretold by the positions at t = 0: Pearson correlation of predicted "
+        f"and measured propensity of the {species} particles, per held-out configuration, then averaged (PCC mean"
+        f"{averaged}); bars: standard error over the test configurations. Full lines and symbols: networks; dashed, "
+        "open: baselines without a network. Black: noise ceiling, the largest correlation that any predictor can reach "
+        f"with a propensity measured in n runs; grey above it: out of reach.{beside} {counts}. Dotted: relaxation time "
+        "τ_α. T in ε/k_B; ε, τ: Lennard-Jones units of the A particles."
+    )
+
+
+def main() -> None:
+    """Read the arguments, draw, write."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.figures.pearson", description=__doc__.splitlines()[0])
+    parser.add_argument("metrics", help="metrics.csv")
+    parser.add_argument("--relaxation", nargs="*", default=[], help="relaxation.h5 of the temperatures, for tau_alpha")
+    parser.add_argument("--species", default="A", choices=("A", "B"), help="whose scores (A)")
+    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
+    arguments = parser.parse_args()
+    series = scores.read(arguments.metrics, arguments.species)
+    curves = relaxation.read(arguments.relaxation)
+    tau_alpha = {temperature: float(curve["tau_alpha"]) for temperature, curve in curves.items()}
+    figure = draw(series, tau_alpha)
+    style.save(figure, arguments.output, table(series), caption(series, arguments.species))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,176 @@
+"""How far the network looks: what removing or pushing away everything beyond a shell does to its prediction.
+
+python -m analysis.figures.response shells_removal.csv shells_gap.csv --temperatures 0.7 0.7 --output FIGURE.svg
+"""
+# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
+
+import argparse
+from itertools import cycle
+
+import numpy as np
+from matplotlib.patches import Circle
+
+from analysis.figures import style
+from simulate import command
+from simulate.command import InputError
+
+COLUMNS = ("kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change")
+KINDS = ("removal", "gap")
+LINESTYLES = ("-", "--", ":", "-.")
+
+
+def read(paths: list[str], temperatures: list[float]) -> dict[str, np.ndarray]:
+    """Return the rows of all files in one table, with the column `temperature` and `time` (NaN where a file has none).
+
+    Raises InputError where the files and temperatures do not pair up or no row is of kind removal or gap.
+    """
+    if len(paths) != len(temperatures):
+        raise InputError(f"--temperatures: {len(temperatures)} of them for {len(paths)} files, expected one for each")
+    parts = []
+    for path, temperature in zip(paths, temperatures, strict=True):
+        table = style.read_table(path, COLUMNS)
+        length = len(table["shell"])
+        part = {name: table[name] for name in COLUMNS}
+        part["time"] = table.get("time", np.full(length, np.nan))
+        parts.append({"temperature": np.full(length, temperature), **part})
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    kept = np.isin(whole["kind"], KINDS)
+    if not kept.any():
+        raise InputError(f"{paths[0]}: no rows of kind {' or '.join(KINDS)}")
+    return {name: column[kept] for name, column in whole.items()}
+
+
+def draw(rows: dict[str, np.ndarray]):
+    """Return the figure: sketches of removal and gap above, what was measured below."""
+    figure, axes = style.subplots(2, 2, width=style.COLUMN, height=1.25 * style.COLUMN, height_ratios=(1, 1.15))
+    _sketch(axes[0, 0], gap=False)
+    _sketch(axes[0, 1], gap=True)
+    looks = _looks(rows)
+    for (temperature, time), look in looks.items():
+        chosen = (rows["temperature"] == temperature) & _equal(rows["time"], time)
+        _removal(axes[1, 0], rows, chosen, look)
+        _gap(axes[1, 1], rows, chosen, look)
+    axes[1, 0].set(ylabel="correlation with full prediction")
+    axes[1, 0].set_ylim(top=1.02)
+    axes[1, 1].set(yscale="log", ylabel=r"$\Delta_\mathrm{rms}\,/\,\delta$")
+    for axis in axes[1]:
+        axis.set_xlabel("shell $h$")
+        axis.set_xticks(np.unique(rows["shell"]))
+        axis.margins(x=0.12)
+    for axis, name in zip(axes.flat, "abcd", strict=True):
+        style.letter(axis, name)
+    handles, labels = axes[1, 0].get_legend_handles_labels()
+    if not handles:
+        handles, labels = axes[1, 1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, columnspacing=1.0)
+    return figure
+
+
+def _looks(rows: dict[str, np.ndarray]) -> dict[tuple[float, float], dict]:
+    """Return colour, marker and line by (temperature, time): colour by the time's rank, line by temperature."""
+    looks = {}
+    temperatures = np.unique(rows["temperature"])
+    for line, marker, temperature in zip(cycle(LINESTYLES), cycle(style.MARKERS), temperatures, strict=False):
+        times = np.unique(rows["time"][rows["temperature"] == temperature])
+        for colour, time in zip(style.ordered(len(times)), times, strict=True):
+            at = "" if np.isnan(time) else rf",\;t = {style.number(time)}"
+            label = rf"$T = {style.number(temperature)}{at}$"
+            looks[temperature, time] = {"color": colour, "linestyle": line, "marker": marker, "label": label}
+    return looks
+
+
+def _equal(column: np.ndarray, value: float) -> np.ndarray:
+    return np.isnan(column) if np.isnan(value) else column == value
+
+
+def _removal(axis, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
+    chosen = chosen & (rows["kind"] == "removal")
+    if chosen.any():
+        order = np.argsort(rows["shell"][chosen])
+        axis.plot(rows["shell"][chosen][order], rows["correlation_with_full"][chosen][order], **look)
+
+
+def _gap(axis, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
+    """Draw the change over delta at the smallest delta; a bar reaches to its value at the largest delta."""
+    chosen = chosen & (rows["kind"] == "gap")
+    if not chosen.any():
+        return
+    slope = rows["rms_change"][chosen] / rows["delta"][chosen]
+    delta, shell = rows["delta"][chosen], rows["shell"][chosen]
+    small, large = delta == delta.min(), delta == delta.max()
+    axis.plot(shell[small], slope[small], **look)
+    for h, value in zip(shell[large], slope[large], strict=True):
+        axis.plot([h, h], [slope[small & (shell == h)][0], value], color=look["color"], linewidth=0.8)
+
+
+def _sketch(axis, gap: bool) -> None:
+    """Draw rings of discs, one for each shell: those beyond shell 2 removed, or pushed out by much more than delta."""
+    random = np.random.default_rng(4)
+    colours = [style.VERMILION, *style.ordered(4)[::2]]
+    width = 0.6
+    for shell, count in enumerate((1, 6, 12, 18, 24)):
+        beyond = shell > 2
+        removed = beyond and not gap
+        angle = 2 * np.pi * (np.arange(count) + random.uniform(-0.1, 0.1, count)) / count + shell
+        radius = shell + random.uniform(-0.06, 0.06, count) * (shell > 0) + (width if gap and beyond else 0)
+        for x, y in zip(radius * np.cos(angle), radius * np.sin(angle), strict=True):
+            disc = Circle(
+                (x, y),
+                0.4,
+                facecolor="none" if removed else "#D0D0D0" if beyond else colours[shell],
+                edgecolor=style.GREY if beyond else "black",
+                linestyle=":" if removed else "-",
+                linewidth=0.5,
+            )
+            axis.add_patch(disc)
+    if gap:
+        for radius in (2.5, 2.5 + width):
+            axis.add_patch(Circle((0, 0), radius, fill=False, linewidth=0.6, linestyle="--"))
+        outside = {"xy": (-2.5, 0), "xytext": (-6.0, 0), "arrowprops": {"arrowstyle": "->", "linewidth": 0.7}}
+        axis.annotate("", **outside)
+        axis.text(-6.1, 0, r"$\delta$", ha="right", va="center")
+    axis.set(aspect="equal", xlim=(-5.2, 5.2), ylim=(-5.2, 5.2))
+    axis.axis("off")
+    axis.set_title("gap" if gap else "removal")
+
+
+def table(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the rows as drawn, with the change per delta."""
+    with np.errstate(invalid="ignore"):
+        return {**rows, "rms_change_per_delta": rows["rms_change"] / rows["delta"]}
+
+
+def caption(rows: dict[str, np.ndarray]) -> str:
+    """Return the caption."""
+    counts = " to ".join(f"{int(n)}" for n in np.unique([rows["n_particles"].min(), rows["n_particles"].max()]))
+    deltas = np.unique(rows["delta"][rows["kind"] == "gap"])
+    at = (
+        f"at δ = {deltas.min():g} σ (symbols); bars reach to its value at δ = {deltas.max():g} σ: no bar is a linear "
+        "response"
+        if len(deltas)
+        else "(not measured)"
+    )
+    return (
+        "How far the network looks. Two perturbations of what it sees around a marked particle (red): (a) everything "
+        "beyond shell h is removed; (b) everything beyond shell h is pushed outwards by δ, opening a gap between the "
+        "shells h and h + 1 (drawn for h = 2; shell h: particles h edges away in the unperturbed graph). (c) Removal: "
+        "Pearson correlation of the prediction from h shells with the prediction from the whole configuration. (d) "
+        f"Gap: root-mean-square change of the predicted propensity divided by δ, {at}. Each point: {counts} marked A "
+        "particles in held-out configurations. This is the reach of the network, not a measured correlation length. "
+        "T in ε/k_B, times t in τ; σ, ε, τ: Lennard-Jones units of the A particles."
+    )
+
+
+def main() -> None:
+    """Read the arguments, draw, write."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.figures.response", description=__doc__.splitlines()[0])
+    parser.add_argument("responses", nargs="+", help="shells_removal.csv and shells_gap.csv of one network each")
+    parser.add_argument("--temperatures", type=float, nargs="+", required=True, help="the temperature of every file")
+    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
+    arguments = parser.parse_args()
+    rows = read(arguments.responses, arguments.temperatures)
+    style.save(draw(rows), arguments.output, table(rows), caption(rows))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,99 @@
+"""Predicted against measured propensity: every A particle of the held-out configurations, one panel per time.
+
+python -m analysis.figures.scatter results/T0.700/graphs.h5 MODEL/predictions.h5 [...] --output FIGURE.svg
+"""
+# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
+
+import argparse
+
+import numpy as np
+
+from analysis import fields
+from analysis.figures import style
+from simulate import command
+
+BINS = 60
+
+
+def pooled(configurations: list[fields.Fields]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the times (M,), measured and predicted propensity (M, P) of the A particles of all configurations."""
+    truth = np.concatenate([c.truth[:, c.types == 0] for c in configurations], axis=1)
+    prediction = np.concatenate([c.prediction[:, c.types == 0] for c in configurations], axis=1)
+    return configurations[0].time, truth, prediction
+
+
+def histogram(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the edges (BINS + 1,) common to both axes and the counts (BINS, BINS), first axis the measured values.
+
+    The range leaves out one particle in a thousand on either side.
+    """
+    edges = np.linspace(*np.percentile(np.concatenate([truth, prediction]), (0.1, 99.9)), BINS + 1)
+    return edges, np.histogram2d(truth, prediction, bins=(edges, edges))[0]
+
+
+def draw(time: np.ndarray, truth: np.ndarray, prediction: np.ndarray):
+    """Return the figure: density of particles over (measured, predicted), the diagonal, and Pearson's r over all."""
+    columns = min(len(time), 2)
+    rows = -(-len(time) // columns)
+    figure, axes = style.subplots(rows, columns, height=rows * style.COLUMN / 2)
+    for axis in axes.flat[len(time) :]:
+        axis.remove()
+    for axis, t, x, y in zip(axes.flat, time, truth, prediction, strict=False):
+        edges, counts = histogram(x, y)
+        axis.pcolormesh(edges, edges, np.ma.masked_equal(counts, 0).T, norm="log", rasterized=True)
+        axis.plot(edges[[0, -1]], edges[[0, -1]], color="black", linewidth=0.6, linestyle="--")
+        axis.set(aspect="equal", xlim=edges[[0, -1]], ylim=edges[[0, -1]])
+        axis.locator_params(nbins=4)
+        axis.set_title(rf"$t = {style.number(t)}\,\tau$")
+        axis.text(0.05, 0.95, f"$r = {np.corrcoef(x, y)[0, 1]:.2f}$", transform=axis.transAxes, va="top")
+    figure.supxlabel(r"propensity in the simulation $(\sigma)$", fontsize=9)
+    figure.supylabel(r"predicted propensity $(\sigma)$", fontsize=9)
+    return figure
+
+
+def table(time: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> dict:
+    """Return one row per time and occupied bin: its centre and the number of particles in it."""
+    columns = {name: [] for name in ("time", "truth", "prediction", "n_particles")}
+    for t, x, y in zip(time, truth, prediction, strict=True):
+        edges, counts = histogram(x, y)
+        centre = (edges[1:] + edges[:-1]) / 2
+        first, second = np.nonzero(counts)
+        columns["time"] += [float(t)] * len(first)
+        columns["truth"] += list(centre[first])
+        columns["prediction"] += list(centre[second])
+        columns["n_particles"] += list(counts[first, second].astype(int))
+    return columns
+
+
+def caption(configurations: list[fields.Fields]) -> str:
+    """Return the caption."""
+    temperature = configurations[0].temperature
+    at = "" if temperature is None else f" at T = {style.number(temperature)} ε/k_B"
+    particles = sum(int((c.types == 0).sum()) for c in configurations)
+    return (
+        f"Predicted against measured propensity (the mean distance a particle moves within t) of all {particles:,} A "
+        f"particles in {len(configurations)} held-out configurations{at}. Colour: number of particles, "
+        "logarithmic, bright is many. Dashed: prediction equals measurement. r: Pearson correlation over all these "
+        "particles (PCC all). σ, ε, τ: Lennard-Jones units of the A particles."
+    )
+
+
+def main() -> None:
+    """Read the arguments, draw, write."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.figures.scatter", description=__doc__.splitlines()[0])
+    parser.add_argument("graphs", help="graphs.h5 of one temperature")
+    parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")
+    parser.add_argument("--temperature", type=float, help="for the caption, where the graphs file does not carry it")
+    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
+    arguments = parser.parse_args()
+    names = fields.samples(arguments.predictions[0])
+    configurations = [
+        fields.read(arguments.graphs, arguments.predictions, name, arguments.temperature) for name in names
+    ]
+    time, truth, prediction = pooled(configurations)
+    figure = draw(time, truth, prediction)
+    style.save(figure, arguments.output, table(time, truth, prediction), caption(configurations))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,115 @@
+"""The scores of a run (metrics.csv), as figures and report use them, and the published ones beside them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from analysis.figures import style
+from analysis.metrics import COLUMNS
+from simulate.command import InputError
+
+BASELINES = {
+    "energy": "coarse-grained energy",
+    "density": "coarse-grained density",
+    "coordination": "coordination",
+    "ridge": "ridge regression",
+}
+NETWORKS = {"bapst2020": "graph network"}
+# Scores on the public three-dimensional Kob-Andersen data, A particles, 400 training configurations (EIGNN: 100):
+# Jung et al., Nature Reviews Physics 7, 91 (2025); Bapst et al. on data of their own.
+PUBLISHED = Path(__file__).with_name("published_scores.csv")
+
+
+@dataclass
+class Series:
+    """The scores of one model at one temperature, (M,) in order of time, averaged over its training seeds.
+
+    error: standard error of the mean over test configurations (root mean square over the seeds).
+    """
+
+    temperature: float
+    model: str
+    time: np.ndarray
+    pcc_mean: np.ndarray
+    error: np.ndarray
+    pcc_all: np.ndarray
+    ceiling_mean: np.ndarray
+    ceiling_all: np.ndarray
+    n_seeds: int
+    n_runs: int
+    n_train: int
+    n_test: int
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is a baseline rather than a network."""
+        return self.model in BASELINES
+
+    @property
+    def label(self) -> str:
+        """The model's name in words."""
+        return {**BASELINES, **NETWORKS}.get(self.model, self.model)
+
+
+def read(path: str | Path, species: str = "A") -> list[Series]:
+    """Return the scores of one species by temperature and model: temperatures rising, networks before baselines.
+
+    Raises InputError where the table has other columns or no row of the species.
+    """
+    table = style.read_table(path, COLUMNS)
+    rows = np.char.strip(table["species"].astype(str)) == species
+    if not rows.any():
+        raise InputError(f"{path}: no row with species {species}")
+    found = [
+        _series(table, rows & (table["temperature"] == temperature) & (table["model"] == model))
+        for temperature in np.unique(table["temperature"][rows])
+        for model in np.unique(table["model"][rows & (table["temperature"] == temperature)])
+    ]
+    order = list(BASELINES)
+    return sorted(found, key=lambda s: (s.temperature, order.index(s.model) + 1 if s.is_baseline else 0, s.model))
+
+
+def by_temperature(series: list[Series]) -> Iterator[tuple[float, list[Series]]]:
+    """Yield each temperature with its series."""
+    for temperature in sorted({one.temperature for one in series}):
+        yield temperature, [one for one in series if one.temperature == temperature]
+
+
+def published(temperature: float, times: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return published scores (time, PCC mean) by model, at a temperature and within 5 % of one of `times`."""
+    table = style.read_table(PUBLISHED, ("temperature", "time", "model", "pcc_mean"))
+    near = np.abs(np.log(table["time"][:, None] / times[None, :])).min(axis=1) < 0.05
+    rows = np.isclose(table["temperature"], temperature) & near
+    return {
+        str(model): (
+            table["time"][rows & (table["model"] == model)],
+            table["pcc_mean"][rows & (table["model"] == model)],
+        )
+        for model in dict.fromkeys(table["model"][rows])
+    }
+
+
+def _series(table: dict[str, np.ndarray], rows: np.ndarray) -> Series:
+    times = np.unique(table["time"][rows])
+    at = [rows & (table["time"] == time) for time in times]
+
+    def mean(name: str) -> np.ndarray:
+        return np.array([table[name][chosen].mean() for chosen in at])
+
+    first = np.flatnonzero(rows)[0]
+    return Series(
+        temperature=float(table["temperature"][first]),
+        model=str(table["model"][first]),
+        time=times,
+        pcc_mean=mean("pcc_mean"),
+        error=np.array([np.sqrt((table["pcc_mean_error"][chosen] ** 2).mean()) for chosen in at]),
+        pcc_all=mean("pcc_all"),
+        ceiling_mean=mean("ceiling_mean"),
+        ceiling_all=mean("ceiling_all"),
+        n_seeds=int(at[0].sum()),
+        n_runs=int(table["n_runs"][first]),
+        n_train=int(table["n_train"][first]),
+        n_test=int(table["n_test"][first]),
+    )
