@@ -132,7 +132,7 @@ def main() -> None:
     if saved is not None:
         progress.restore(saved)
     with command.progress(protocol.total, f"equilibrate T={arguments.temperature}") as bar:
-        bar.update(progress.step)
+        bar.n = bar.initial = progress.step
         found = equilibrate(
             positions,
             engine,

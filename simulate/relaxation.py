@@ -80,7 +80,7 @@ def main() -> None:
         restart.save(arguments.output, settings, progress.arrays(), f"step {progress.step}")
 
     with command.progress(int(steps[-1]), f"relaxation T={arguments.temperature}") as bar:
-        bar.update(engine.step)
+        bar.n = bar.initial = engine.step
         for step in steps[len(progress.frames) :]:
             engine.advance(int(step), at_restart_point=mark, moved=bar.update)
             progress.frames.append(engine.positions().astype(np.float32))
