@@ -1,0 +1,37 @@
+# `make` sets everything up and runs the main job; `make test` sets up and runs the tests.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+CORES ?= all
+# A further configuration file, for example: make CONFIG=config/published.yaml
+CONFIG ?=
+# Any other arguments for snakemake.
+SNAKEMAKE ?=
+ACTIVATE := export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)";
+PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint envs/lock.txt
+
+.PHONY: report setup lint test test-slow
+
+report: setup
+	$(ACTIVATE) snakemake --cores $(CORES) --show-failed-logs $(if $(CONFIG),--configfile $(CONFIG)) $(SNAKEMAKE)
+
+setup: $(VENV)/.installed
+
+# torch-scatter compiles against the installed torch, so torch and the build tools come first; pip keeps the wheel.
+$(VENV)/.installed: pyproject.toml envs/lock.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] >= (3, 11) else "Python 3.11 or newer is needed")'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing: torch, then torch-scatter (compiles for some minutes, once), then the rest"
+	$(PIP) setuptools wheel ninja torch
+	$(ACTIVATE) $(PIP) --no-build-isolation torch-scatter
+	$(PIP) --no-build-isolation --editable '.[test]'
+	touch $@
+
+lint: setup
+	$(ACTIVATE) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow && snakemake --lint
+
+test: setup lint
+	$(ACTIVATE) python -m pytest -m "not slow"
+
+test-slow: setup
+	$(ACTIVATE) python -m pytest -m slow

@@ -1,0 +1,65 @@
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/learn.smk"
+include: "workflow/rules/analysis.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+    configurations,
+    ensembles,
+    propensities,
+    models,
+    scores,
+    shells,
+    figures,
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/report.html",
+
+
+rule configurations:
+    input:
+        per_sample("sample.h5"),
+
+
+rule ensembles:
+    input:
+        per_sample("isoconfigurational.h5"),
+
+
+rule propensities:
+    input:
+        per_sample("propensity.h5"),
+
+
+rule models:
+    input:
+        per_network("model.pt"),
+
+
+rule scores:
+    input:
+        "<results>/metrics.csv",
+
+
+rule shells:
+    input:
+        shell_responses(),
+
+
+rule figures:
+    input:
+        figures(),

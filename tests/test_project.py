@@ -1,0 +1,68 @@
+"""The project as a whole: pins agree, packages are the repository's own, stages start fast, the DAG knows no heavy import."""
+
+import ast
+import importlib
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PINS = dict(requirement.split("==") for requirement in PROJECT["dependencies"])
+
+
+def environment(path) -> dict[str, str]:
+    (pip,) = [entry["pip"] for entry in yaml.safe_load(path.read_text())["dependencies"] if isinstance(entry, dict)]
+    return dict(requirement.split("==") for requirement in pip)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_conda_environments_pin_what_pyproject_pins(path):
+    pins = environment(path)
+    assert pins
+    assert pins == {name: PINS[name] for name in pins}
+
+
+def test_lock_agrees_with_pyproject():
+    lock = dict(line.split("==") for line in (ROOT / "envs/lock.txt").read_text().splitlines())
+    lock = {name.lower().replace("_", "-"): version for name, version in lock.items()}
+    tests = dict(requirement.split("==") for requirement in PROJECT["optional-dependencies"]["test"])
+    assert {name: lock[name.lower()] for name in PINS | tests} == PINS | tests
+
+
+@pytest.mark.parametrize("name", ["simulate", "learn", "analysis"])
+def test_packages_are_the_repositorys_own(name):
+    assert importlib.import_module(name).__path__[0] == str(ROOT / name)
+
+
+@pytest.mark.parametrize("module", ["analysis.propensity", "analysis.metrics", "learn.graph", "learn.splits"])
+def test_small_stages_import_neither_torch_nor_openmm(module):
+    code = f"import sys, {module}; sys.exit(bool({{'torch', 'openmm'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def imports(path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("room", "unknown"),
+    [
+        ("simulate", {"learn", "analysis", "snakemake", "torch"}),
+        ("learn", {"analysis", "snakemake"}),
+        ("analysis", {"snakemake"}),
+    ],
+)
+def test_rooms_know_only_whom_they_may(room, unknown):
+    for path in (ROOT / room).rglob("*.py"):
+        assert not imports(path) & unknown, path

@@ -1,0 +1,60 @@
+"""The real Snakefile, called as a user calls it."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@dataclass
+class Outcome:
+    """How a call of snakemake ended."""
+
+    status: int
+    output: str
+
+    def planned(self) -> dict[str, int]:
+        """Return the number of jobs by rule that a dry run plans; empty where there is nothing to do."""
+        jobs = {}
+        table = self.output.split("Job stats:")[-1] if "Job stats:" in self.output else ""
+        for line in table.splitlines()[3:]:
+            fields = line.split()
+            if len(fields) != 2 or not fields[1].isdigit():
+                break
+            jobs[fields[0]] = int(fields[1])
+        jobs.pop("total", None)
+        return jobs
+
+
+def snakemake(*arguments: str) -> Outcome:
+    """Run snakemake on the repository's Snakefile, with this interpreter's programs first in PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # The tests themselves may run several at once, on the same working directory.
+    command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "2", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    return Outcome(done.returncode, done.stdout + done.stderr)
+
+
+@dataclass
+class Pipeline:
+    """A finished run of tests/config.yaml."""
+
+    results: Path
+
+    def __call__(self, *arguments: str, settings: tuple[str, ...] = ()) -> Outcome:
+        where = f"pathvars={{results: {self.results}}}"
+        return snakemake(*arguments, "--configfile", "tests/config.yaml", "--config", where, *settings)
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory) -> Pipeline:
+    """The whole pipeline on the tiny configuration, run once."""
+    pipeline = Pipeline(tmp_path_factory.mktemp("pipeline") / "results")
+    outcome = pipeline("--show-failed-logs")
+    assert outcome.status == 0, outcome.output
+    return pipeline

@@ -1,0 +1,223 @@
+# Everything that the rules share: the configuration, checked; names of temperatures, samples and times; lists of files.
+# Nothing here imports torch or openmm: every cluster job reads this file again.
+import math
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+sys.path.insert(0, str(workflow.basedir))
+from learn.splits import split
+
+# The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
+POTENTIAL_CUTOFF = 2.5
+
+
+def refuse(key, message):
+    """End before any work, with one line that names the key."""
+    sys.exit(f"error: configuration: {key}: {message}")
+
+
+def typed(value):
+    """Numbers as numbers: what `--config` gives inside a list or a mapping arrives as text."""
+    if isinstance(value, dict):
+        return {key: typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [typed(item) for item in value]
+    return yaml.safe_load(value) if isinstance(value, str) and re.fullmatch(r"[-+.\deE]+|true|false", value) else value
+
+
+def check_schema():
+    schema = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text())
+    errors = sorted(
+        jsonschema.Draft202012Validator(schema).iter_errors(config),
+        key=lambda error: len(error.path),
+    )
+    for error in errors:
+        key = ".".join(str(part) for part in error.absolute_path)
+        if error.validator == "additionalProperties":
+            unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
+            known = ", ".join(error.schema.get("properties", {}))
+            refuse(
+                ".".join(filter(None, [key, unknown[0]])),
+                f"unknown key; expected one of {known}",
+            )
+        meaning = error.schema.get("description", "")
+        refuse(key or "top level", error.message + (f" ({meaning})" if meaning else ""))
+
+
+def check_sense():
+    """What the schema cannot say: how the values fit together."""
+    temperatures = config["temperatures"]
+    if len({temperature_name(t) for t in temperatures}) < len(temperatures):
+        refuse("temperatures", f"{temperatures} holds a value twice")
+    if any(abs(round(t, 3) - t) > 1e-9 for t in temperatures):
+        refuse("temperatures", f"{temperatures}: expected at most three decimals")
+    for kind in (float, " tau_alpha"):
+        values = [float(str(t).split()[0]) for t in config["times"] if is_time(t, kind)]
+        if sorted(set(values)) != values:
+            refuse("times", f"{config['times']} are not strictly increasing")
+    edge = (config["liquid"]["particles"] / config["liquid"]["density"]) ** (1 / 3)
+    reach = max(POTENTIAL_CUTOFF, config["graph"]["cutoff"])
+    if "published" not in config and edge <= 2 * reach:
+        refuse(
+            "liquid.particles",
+            f"the box edge is {edge:.2f}, expected more than two cutoffs of {reach}",
+        )
+    if config["relaxation"]["samples"] > config["samples"]:
+        refuse(
+            "relaxation.samples",
+            f"{config['relaxation']['samples']} exceeds samples: {config['samples']}",
+        )
+    if sum(config["split"].values()) >= 1:
+        refuse(
+            "split",
+            f"{config['split']} leave nothing to train on; expected a sum below 1",
+        )
+    parts = {split(identity(s), **config["split"]) for s in SAMPLES}
+    for part in ("train", "validation", "test"):
+        if part not in parts:
+            refuse(
+                "split",
+                f"no {part} configurations among {len(SAMPLES)}; expected more samples or a larger share",
+            )
+
+
+def check_writable():
+    folder = Path(config["pathvars"]["results"]).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        refuse(
+            "pathvars.results",
+            f"{config['pathvars']['results']} cannot be written ({folder})",
+        )
+
+
+def is_time(time, kind):
+    return isinstance(time, str) and time.endswith(kind) if isinstance(kind, str) else not isinstance(time, str)
+
+
+def temperature_name(temperature):
+    return f"T{temperature:.3f}"
+
+
+def time_name(time):
+    return str(time).replace(" ", "")
+
+
+def published_files():
+    """The public files, in order of their names; sample s0000 is the first."""
+    folder = Path(config["published"]["folder"])
+    files = sorted([*folder.glob("*.npz"), *folder.glob("*.pickle")])
+    if not files:
+        refuse("published.folder", f"{folder} holds no .npz and no .pickle file")
+    return files
+
+
+def published_times():
+    """Which of their times to take from public files: those with given F_s, or the one that the .npz format has."""
+    if [isinstance(t, str) for t in config["times"]] == [False]:
+        return f"--time {config['times'][0]}"
+    values = [
+        t.removeprefix("F_s ") if t != "1 tau_alpha" else f"{math.exp(-1):.8f}" for t in map(str, config["times"])
+    ]
+    if any(not re.fullmatch(r"0\.\d+", value) for value in values):
+        refuse(
+            "times",
+            f"{config['times']}: with public files, expected one number (.npz), or 'F_s X' and '1 tau_alpha'",
+        )
+    return f"--is-values {' '.join(values)}"
+
+
+def identity(sample):
+    """What decides the split: a sample's number, or a public file's name."""
+    return PUBLISHED[sample].name if PUBLISHED else sample
+
+
+for key in config.keys() - {"pathvars"}:
+    config[key] = typed(config[key])
+check_schema()
+check_writable()
+PUBLISHED = {f"s{i:04d}": file for i, file in enumerate(published_files())} if "published" in config else {}
+SAMPLES = list(PUBLISHED) or [f"s{i:04d}" for i in range(config["samples"])]
+check_sense()
+TEMPERATURES = {temperature_name(t): t for t in config["temperatures"]}
+TIMES = {time_name(t): t for t in config["times"]}
+COLDEST = min(TEMPERATURES, key=TEMPERATURES.get)
+
+
+wildcard_constraints:
+    temperature=r"T\d+\.\d{3}",
+    sample=r"s\d{4}",
+    network=r"[a-z][a-z0-9_]*",
+    time=r"all|[0-9A-Za-z_.]+",
+    seed=r"\d+",
+
+
+def number(wildcards):
+    """The temperature that a rule's wildcard names."""
+    return float(wildcards.temperature[1:])
+
+
+def per_sample(name, temperatures=None):
+    """One file of every sample, at the given temperatures (all)."""
+    return [
+        f"<results>/{temperature}/samples/{sample}/{name}"
+        for temperature in temperatures or TEMPERATURES
+        for sample in SAMPLES
+    ]
+
+
+def per_network(name, temperatures=None):
+    """One file of every trained network, at the given temperatures (all)."""
+    return [
+        f"<results>/{temperature}/{network}/{time}/seed{seed}/{name}"
+        for temperature in temperatures or TEMPERATURES
+        for network, settings in config["networks"].items()
+        for time in (TIMES if settings["per_time"] else ["all"])
+        for seed in range(settings["seeds"])
+    ]
+
+
+def shell_responses():
+    """The three responses of every network to perturbed surroundings."""
+    return [file for kind in ("removal", "gap", "gradient") for file in per_network(f"shells_{kind}.csv")]
+
+
+def of_first_seed(files):
+    """Those of the first network's first seed: what maps and responses show."""
+    wanted = {next(iter(config["networks"])), "seed0"}
+    return [file for file in files if wanted <= set(file.split("/"))]
+
+
+def temperature_of(file):
+    """The temperature that a file's folder names."""
+    return float(re.search(r"/T(\d+\.\d{3})/", file).group(1))
+
+
+def network_label(file):
+    """What a network is called in a figure, from its file's folders."""
+    _, network, time, seed, _ = file.rsplit("/", 4)
+    return f"T = {temperature_of(file):g}, {network}, {time}, {seed}"
+
+
+def figures():
+    """The figures of the report: each as picture (twice), the table behind it, and its caption."""
+    names = [f"pearson_{species}" for species in config["species"]]
+    names += [] if PUBLISHED else ["relaxation"]
+    names += [f"graph_{COLDEST}", *(f"{kind}_{t}" for kind in ("maps", "scatter") for t in TEMPERATURES)]
+    names += ["response", "training"]
+    return [file for name in names for file in multiext(f"<results>/figures/{name}", ".svg", ".png", ".csv", ".txt")]
+
+
+def figure_options(files):
+    """The report's options: figures by kind, which is the first part of their name."""
+    pictures = [file for file in files if file.endswith(".svg")]
+    kinds = dict.fromkeys(Path(file).stem.split("_")[0] for file in pictures)
+    return " ".join(
+        f"--{kind} {' '.join(file for file in pictures if Path(file).stem.split('_')[0] == kind)}" for kind in kinds
+    )

@@ -1,0 +1,101 @@
+# From propensities to scores. These rules are cheap beside the simulations: most name their module as input, so that an
+# edit of it reruns them.
+
+
+rule graphs:
+    """All configurations of one temperature as graphs, with what is to be predicted and their split."""
+    input:
+        samples=lambda wildcards: per_sample("sample.h5", [wildcards.temperature]),
+        inherent=lambda wildcards: per_sample("inherent.h5", [wildcards.temperature]),
+        propensities=lambda wildcards: per_sample("propensity.h5", [wildcards.temperature]),
+        code="learn/graph.py",
+    output:
+        "<results>/{temperature}/graphs.h5",
+    log:
+        "<logs>/{temperature}/graphs.log",
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        folders=lambda wildcards, input: [str(Path(file).parent) for file in input.samples],
+        identities=[identity(s) for s in SAMPLES],
+        cutoff=config["graph"]["cutoff"],
+        split=config["split"],
+    shell:
+        "python -m learn.graph {params.folders} --identities {params.identities:q} --cutoff {params.cutoff}"
+        " --validation {params.split[validation]} --test {params.split[test]} --output {output} > {log} 2>&1"
+
+
+rule train:
+    """One network: chosen on the validation configurations, never shown the test configurations."""
+    input:
+        "<results>/{temperature}/graphs.h5",
+    output:
+        model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
+        history="<results>/{temperature}/{network}/{time}/seed{seed}/history.csv",
+    log:
+        "<logs>/{temperature}/{network}/{time}/seed{seed}/train.log",
+    benchmark:
+        "<benchmarks>/{temperature}/{network}/{time}/seed{seed}/train.tsv"
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        network=lambda wildcards: config["networks"][wildcards.network],
+        time=lambda wildcards: (wildcards.time if wildcards.time == "all" else list(TIMES).index(wildcards.time)),
+    shell:
+        "python -m learn.train {input} --model {params.network[model]} --time-index {params.time}"
+        " --seed {wildcards.seed} --recipe {params.network[recipe]} --learning-rate {params.network[learning_rate]}"
+        " --steps {params.network[steps]} --output {output.model} --history {output.history} > {log} 2>&1"
+
+
+rule evaluate:
+    """The predictions of one network on the test configurations, and their scores."""
+    input:
+        model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
+        graphs="<results>/{temperature}/graphs.h5",
+        code="learn/evaluate.py",
+    output:
+        predictions="<results>/{temperature}/{network}/{time}/seed{seed}/predictions.h5",
+        scores="<results>/{temperature}/{network}/{time}/seed{seed}/scores.csv",
+    log:
+        "<logs>/{temperature}/{network}/{time}/seed{seed}/evaluate.log",
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        species=config["species"],
+    shell:
+        "python -m learn.evaluate {input.model} {input.graphs} --name {wildcards.network} --species {params.species}"
+        " --predictions {output.predictions} --scores {output.scores} > {log} 2>&1"
+
+
+rule baselines:
+    """What can be predicted without a network."""
+    input:
+        graphs="<results>/{temperature}/graphs.h5",
+        code=["learn/baselines.py", "learn/descriptors.py"],
+    output:
+        "<results>/{temperature}/baselines.csv",
+    log:
+        "<logs>/{temperature}/baselines.log",
+    conda:
+        "../../envs/learn.yaml"
+    params:
+        names=config["baselines"],
+        species=config["species"],
+    shell:
+        "python -m learn.baselines {input.graphs} --names {params.names} --species {params.species}"
+        " --output {output} > {log} 2>&1"
+
+
+rule metrics:
+    """Every score of the run in one table."""
+    input:
+        per_network("scores.csv"),
+        expand("<results>/{temperature}/baselines.csv", temperature=TEMPERATURES),
+    output:
+        "<results>/metrics.csv",
+    log:
+        "<logs>/metrics.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m analysis.metrics {input} --output {output} > {log} 2>&1"

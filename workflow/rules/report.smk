@@ -1,0 +1,170 @@
+# The figures, each with the table behind it and its caption, and the report. Maps and the like are of the first seed of
+# the first network.
+
+
+rule figure_relaxation:
+    """From liquid to glass."""
+    input:
+        files=expand("<results>/{temperature}/relaxation.h5", temperature=TEMPERATURES),
+        code="analysis/figures/relaxation.py",
+    output:
+        multiext("<results>/figures/relaxation", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/relaxation.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m analysis.figures.relaxation {input.files} --output {output.svg} > {log} 2>&1"
+
+
+rule figure_graph:
+    """One configuration as a graph, and the shells of one particle."""
+    input:
+        graphs="<results>/{temperature}/graphs.h5",
+        code="analysis/figures/graph.py",
+    output:
+        multiext("<results>/figures/graph_{temperature}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/graph_{temperature}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        temperature=number,
+    shell:
+        "python -m analysis.figures.graph {input.graphs} --temperature {params.temperature} --output {output.svg}"
+        " > {log} 2>&1"
+
+
+rule figure_maps:
+    """Slices through the box: what the network predicts, and who moves."""
+    input:
+        graphs="<results>/{temperature}/graphs.h5",
+        predictions=lambda wildcards: of_first_seed(per_network("predictions.h5", [wildcards.temperature])),
+        code="analysis/figures/maps.py",
+    output:
+        multiext("<results>/figures/maps_{temperature}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/maps_{temperature}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        temperature=number,
+    shell:
+        "python -m analysis.figures.maps {input.graphs} {input.predictions} --temperature {params.temperature}"
+        " --output {output.svg} > {log} 2>&1"
+
+
+rule figure_scatter:
+    """Prediction against truth."""
+    input:
+        graphs="<results>/{temperature}/graphs.h5",
+        predictions=lambda wildcards: of_first_seed(per_network("predictions.h5", [wildcards.temperature])),
+        code="analysis/figures/scatter.py",
+    output:
+        multiext("<results>/figures/scatter_{temperature}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/scatter_{temperature}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        temperature=number,
+    shell:
+        "python -m analysis.figures.scatter {input.graphs} {input.predictions} --temperature {params.temperature}"
+        " --output {output.svg} > {log} 2>&1"
+
+
+rule figure_pearson:
+    """Scores by time beside their ceiling and the baselines."""
+    input:
+        metrics="<results>/metrics.csv",
+        relaxation=[] if PUBLISHED else rules.figure_relaxation.input.files,
+        code="analysis/figures/pearson.py",
+    output:
+        multiext("<results>/figures/pearson_{species}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/pearson_{species}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        relaxation=lambda wildcards, input: (f"--relaxation {input.relaxation}" if input.relaxation else ""),
+    shell:
+        "python -m analysis.figures.pearson {input.metrics} {params.relaxation} --species {wildcards.species}"
+        " --output {output.svg} > {log} 2>&1"
+
+
+rule figure_response:
+    """What the network loses when its surroundings are removed or pushed away."""
+    input:
+        files=of_first_seed(shell_responses()),
+        code="analysis/figures/response.py",
+    output:
+        multiext("<results>/figures/response", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/response.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        temperatures=lambda wildcards, input: [temperature_of(file) for file in input.files],
+    shell:
+        "python -m analysis.figures.response {input.files} --temperatures {params.temperatures} --output {output.svg}"
+        " > {log} 2>&1"
+
+
+rule figure_training:
+    """How the networks learned."""
+    input:
+        files=per_network("history.csv"),
+        code="analysis/figures/training.py",
+    output:
+        multiext("<results>/figures/training", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/training.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        labels=lambda wildcards, input: [network_label(file) for file in input.files],
+    shell:
+        "python -m analysis.figures.training {input.files} --labels {params.labels:q} --output {output.svg} > {log} 2>&1"
+
+
+rule report:
+    """Everything on one page."""
+    input:
+        figures=figures(),
+        metrics="<results>/metrics.csv",
+        graphs=f"<results>/{COLDEST}/graphs.h5",
+        predictions=of_first_seed(per_network("predictions.h5", [COLDEST])),
+        sources=[
+            f"<results>/{temperature}/{name}"
+            for temperature in TEMPERATURES
+            for name in (
+                f"samples/{SAMPLES[0]}/sample.h5",
+                f"samples/{SAMPLES[0]}/isoconfigurational.h5",
+                "graphs.h5",
+            )
+        ],
+        code=expand(
+            "analysis/{name}",
+            name=[
+                "report.py",
+                "answer.py",
+                "view.py",
+                "view.js",
+                "view.html",
+                "report.html",
+            ],
+        ),
+    output:
+        "<results>/report.html",
+    log:
+        "<logs>/report.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        figures=lambda wildcards, input: figure_options(input.figures),
+        temperature=TEMPERATURES[COLDEST],
+        species=config["species"][0],
+    shell:
+        "python -m analysis.report --metrics {input.metrics} --species {params.species} {params.figures}"
+        " --graphs {input.graphs} --predictions {input.predictions} --temperature {params.temperature}"
+        " --sources {input.sources} --output {output} > {log} 2>&1"

@@ -1,0 +1,150 @@
+# From nothing to propensities. One job per (temperature, sample). Code does not rerun these: only their own inputs,
+# parameters and environment do, and `--cache` shares them between projects (Snakemake does not benchmark cached rules:
+# what a stage took stands in its file).
+
+
+if "published" in config:
+
+    rule published:
+        """Take a public file in place of an equilibrated configuration and its isoconfigurational runs."""
+        input:
+            lambda wildcards: str(PUBLISHED[wildcards.sample]),
+        output:
+            sample="<results>/{temperature}/samples/{sample}/sample.h5",
+            ensemble="<results>/{temperature}/samples/{sample}/isoconfigurational.h5",
+        log:
+            "<logs>/{temperature}/{sample}/published.log",
+        conda:
+            "../../envs/simulate.yaml"
+        params:
+            temperature=number,
+            times=[str(t) for t in config["times"]],
+            time=(f"--time {config['published']['time']}" if "time" in config["published"] else ""),
+        shell:
+            "python -m simulate.published {input} --temperature {params.temperature} {params.time}"
+            " --times {params.times} --sample {output.sample} --ensemble {output.ensemble} > {log} 2>&1"
+
+else:
+
+    rule equilibrate:
+        """Melt, cool, equilibrate: one configuration, with its evidence of equilibrium."""
+        output:
+            "<results>/{temperature}/samples/{sample}/sample.h5",
+        log:
+            "<logs>/{temperature}/{sample}/equilibrate.log",
+        cache: True
+        conda:
+            "../../envs/simulate.yaml"
+        params:
+            temperature=number,
+            sample=lambda wildcards: int(wildcards.sample[1:]),
+            seed=config["seed"],
+            liquid=config["liquid"],
+            simulation=config["simulation"],
+            protocol=config["equilibration"],
+            allow=("--allow-unequilibrated" if config["equilibration"]["allow_unequilibrated"] else ""),
+        shell:
+            "python -m simulate.equilibrate --temperature {params.temperature} --sample {params.sample}"
+            " --seed {params.seed} --particles {params.liquid[particles]} --density {params.liquid[density]}"
+            " --melt-temperature {params.protocol[melt_temperature]} --melt-time {params.protocol[melt_time]}"
+            " --cooling-time {params.protocol[cooling_time]} --relaxation-times {params.protocol[relaxation_times]}"
+            " --time-step {params.simulation[time_step]} --platform {params.simulation[platform]} {params.allow}"
+            " --output {output} > {log} 2>&1"
+
+    rule relaxation_run:
+        """Follow the relaxation of one sample."""
+        input:
+            "<results>/{temperature}/samples/{sample}/sample.h5",
+        output:
+            "<results>/{temperature}/samples/{sample}/relaxation_run.h5",
+        log:
+            "<logs>/{temperature}/{sample}/relaxation_run.log",
+        cache: True
+        conda:
+            "../../envs/simulate.yaml"
+        params:
+            temperature=number,
+            seed=config["seed"],
+            simulation=config["simulation"],
+            duration=config["relaxation"]["duration"],
+        shell:
+            "python -m simulate.relaxation --configuration {input} --temperature {params.temperature}"
+            " --seed {params.seed} --duration {params.duration} --time-step {params.simulation[time_step]}"
+            " --platform {params.simulation[platform]} --output {output} > {log} 2>&1"
+
+    rule relaxation:
+        """F_s, mean-squared displacement, tau_alpha, and from them the sampling times."""
+        input:
+            runs=expand(
+                "<results>/{{temperature}}/samples/{sample}/relaxation_run.h5",
+                sample=SAMPLES[: config["relaxation"]["samples"]],
+            ),
+            code="analysis/relaxation.py",
+        output:
+            "<results>/{temperature}/relaxation.h5",
+        log:
+            "<logs>/{temperature}/relaxation.log",
+        conda:
+            "../../envs/analysis.yaml"
+        params:
+            times=[str(t) for t in config["times"]],
+            time_step=config["simulation"]["time_step"],
+        shell:
+            "python -m analysis.relaxation {input.runs} --times {params.times:q} --time-step {params.time_step}"
+            " --output {output} > {log} 2>&1"
+
+    rule isoconfigurational:
+        """Many runs from one configuration, each with fresh Maxwell-Boltzmann velocities."""
+        input:
+            sample="<results>/{temperature}/samples/{sample}/sample.h5",
+            relaxation="<results>/{temperature}/relaxation.h5",
+        output:
+            "<results>/{temperature}/samples/{sample}/isoconfigurational.h5",
+        log:
+            "<logs>/{temperature}/{sample}/isoconfigurational.log",
+        cache: True
+        conda:
+            "../../envs/simulate.yaml"
+        params:
+            temperature=number,
+            sample=lambda wildcards: int(wildcards.sample[1:]),
+            seed=config["seed"],
+            runs=config["runs"],
+            simulation=config["simulation"],
+        shell:
+            "python -m simulate.isoconfigurational --configuration {input.sample} --times-from {input.relaxation}"
+            " --temperature {params.temperature} --sample {params.sample} --seed {params.seed} --runs {params.runs}"
+            " --integrator {params.simulation[integrator]} --time-step {params.simulation[time_step]}"
+            " --platform {params.simulation[platform]} --output {output} > {log} 2>&1"
+
+
+rule inherent:
+    """The inherent structure: the nearest minimum of the potential energy."""
+    input:
+        "<results>/{temperature}/samples/{sample}/sample.h5",
+    output:
+        "<results>/{temperature}/samples/{sample}/inherent.h5",
+    log:
+        "<logs>/{temperature}/{sample}/inherent.log",
+    cache: True
+    conda:
+        "../../envs/simulate.yaml"
+    params:
+        platform=config["simulation"]["platform"],
+    shell:
+        "python -m simulate.inherent {input} {output} --platform {params.platform} > {log} 2>&1"
+
+
+rule propensity:
+    """The run-averaged displacement of every particle, and its noise ceiling."""
+    input:
+        ensemble="<results>/{temperature}/samples/{sample}/isoconfigurational.h5",
+        code="analysis/propensity.py",
+    output:
+        "<results>/{temperature}/samples/{sample}/propensity.h5",
+    log:
+        "<logs>/{temperature}/{sample}/propensity.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m analysis.propensity {input.ensemble} {output} > {log} 2>&1"
