@@ -1,7 +1,7 @@
 """The samples of graphs.h5, read one at a time: five hundred need no more memory than one."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,27 @@ class Sample:
     cage_positions: np.ndarray | None = None
     n_runs: int | None = None
 
+    def at(self, time: np.ndarray) -> "Sample":
+        """Return the sample with what was measured at the given times only, in their order.
+
+        Raises InputError where a time was not measured.
+        """
+        indices = [index_of(self.time, wanted, self.name) for wanted in time]
+        names = ("time", "propensity", "standard_error", "reliability_A", "reliability_B")
+        chosen = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: None if array is None else array[indices] for name, array in chosen.items()})
+
+
+def index_of(time: np.ndarray, wanted: float, where: str) -> int:
+    """Return the index of a time (to 1e-4 relative; NaN, a time that is not known, equals NaN).
+
+    Raises InputError where it is not among them.
+    """
+    found = np.flatnonzero(np.isclose(time, wanted, rtol=1e-4, atol=0, equal_nan=True))
+    if len(found) != 1:
+        raise InputError(f"{where}: no time {wanted:g}; measured at {', '.join(f'{t:g}' for t in time)}")
+    return int(found[0])
+
 
 _OPTIONAL = ("reliability_A", "reliability_B", "inherent_positions", "inherent_energy", "cage_positions")
 
@@ -58,9 +79,9 @@ def times(path: str | Path) -> np.ndarray:
 
 
 def settings(path: str | Path) -> dict:
-    """Return what the graphs were made with: cutoff, validation, test."""
+    """Return what the graphs were made with: cutoff, validation, test; temperature (NaN where unknown)."""
     with store.opened(path, "graphs") as file:
-        return store.described(file)[0]
+        return store.described(file)[0] | {"temperature": float(file.attrs["temperature"])}
 
 
 def load(path: str | Path, name: str) -> Sample:

@@ -6,7 +6,6 @@ index_add gives the same numbers to rounding.
 """
 
 from dataclasses import dataclass
-
 from itertools import pairwise
 
 import torch

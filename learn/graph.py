@@ -1,7 +1,7 @@
 """The graph of a configuration, and the stage that collects the graphs of one temperature.
 
 `python -m learn.graph SAMPLE_FOLDER... --output graphs.h5` reads `sample.h5`, `propensity.h5` and, where present,
-`inherent.h5` of every sample folder. A public file (.npz, .pickle) may stand in place of a folder.
+`inherent.h5` of every sample folder.
 """
 
 import argparse
@@ -64,42 +64,24 @@ def from_edges(
 
 
 def read_sample(source: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of one sample: from its folder, or from a public file.
+    """Return the arrays of one sample folder, with `temperature` and `n_runs` where the settings tell them.
 
     Raises InputError where a file is missing, or where the files of a folder do not belong together.
     """
-    if source.is_file():
-        return _public(source)
-    arrays = store.read(source / "sample.h5", names=("positions", "types", "box")).arrays
-    sample = {name: arrays[name] for name in ("positions", "types", "box")}
+    start = store.read(source / "sample.h5", names=("positions", "types", "box"))
+    sample = {name: start[name] for name in ("positions", "types", "box")}
     measured = store.read(source / "propensity.h5", "propensity", ("types", "time", "propensity", "standard_error"))
     if not np.array_equal(measured["types"], sample["types"]):
         raise InputError(f"{source / 'propensity.h5'}: its particles are not those of sample.h5")
-    sample |= {name: measured[name] for name in measured.arrays if name not in ("types", "positions", "box")}
+    names = ("time", "propensity", "standard_error", "reliability_A", "reliability_B")
+    sample |= {name: measured[name] for name in names if name in measured}
+    told = start.settings | measured.settings
+    sample |= {name: np.array(told[name]) for name in ("temperature", "n_runs") if told.get(name) is not None}
     if (source / "inherent.h5").exists():
         quenched = store.read(source / "inherent.h5", "inherent", ("inherent_positions",))
         names = ("inherent_positions", "inherent_energy", "cage_positions")
         sample |= {name: quenched[name] for name in names if name in quenched}
     return sample
-
-
-def _public(path: Path) -> dict[str, np.ndarray]:
-    """Return a public ensemble as a sample: the propensity is the run-averaged displacement."""
-    from simulate import published
-
-    read = published.read_deepmind if path.suffix in (".pickle", ".pkl") else published.read_botan
-    ensemble = read(path)
-    runs = ensemble.targets.shape[1]
-    displacement = np.stack([np.linalg.norm(at_time - ensemble.positions, axis=-1) for at_time in ensemble.targets])
-    return {
-        "positions": ensemble.positions,
-        "types": ensemble.types,
-        "box": ensemble.box,
-        "time": ensemble.time,
-        "propensity": displacement.mean(axis=1),
-        "standard_error": displacement.std(axis=1, ddof=1) / runs**0.5 if runs > 1 else displacement[:, 0] * np.nan,
-        "n_runs": np.array(runs),
-    }
 
 
 def collect(
@@ -109,7 +91,7 @@ def collect(
 
     Raises InputError where two samples share a name or an identity, their times differ, or a split is empty.
     """
-    names = [source.stem if source.is_file() else source.name for source in sources]
+    names = [source.resolve().name for source in sources]
     for what in (names, identities):
         repeated = sorted({name for name in what if what.count(name) > 1})
         if repeated:
@@ -129,10 +111,14 @@ def collect(
 
 def _append(file: h5py.File, name: str, sample: dict[str, np.ndarray], cutoff: float, source: Path) -> None:
     time = np.asarray(sample.pop("time"), dtype=np.float64)
+    temperature = float(sample.pop("temperature", np.nan))
     if "time" not in file:
         file["time"] = time
-    elif not np.allclose(file["time"][()], time, rtol=1e-6, equal_nan=True):
+        file.attrs["temperature"] = temperature
+    elif len(time) != len(file["time"]) or not np.allclose(file["time"][()], time, rtol=1e-6, equal_nan=True):
         raise InputError(f"{source}: times {time} differ from those of the first sample, {file['time'][()]}")
+    if not np.isclose(temperature, file.attrs["temperature"], equal_nan=True):
+        raise InputError(f"{source}: temperature {temperature}, of the first sample {file.attrs['temperature']}")
     try:
         graph = build(sample["positions"], sample["types"], sample["box"], cutoff)
     except InputError as error:
@@ -147,14 +133,14 @@ def _append(file: h5py.File, name: str, sample: dict[str, np.ndarray], cutoff: f
 def main() -> None:
     """Collect the samples of one temperature into graphs.h5."""
     parser = argparse.ArgumentParser(prog="python -m learn.graph", description=main.__doc__)
-    parser.add_argument("samples", nargs="+", type=Path, help="sample folders, or public files")
+    parser.add_argument("samples", nargs="+", type=Path, help="sample folders")
     parser.add_argument("--cutoff", type=float, default=CUTOFF, help="edge cutoff, sigma_AA (default 2.0)")
     parser.add_argument("--validation", type=float, default=0.15, help="fraction of configurations")
     parser.add_argument("--test", type=float, default=0.2, help="fraction of configurations")
-    parser.add_argument("--identities", nargs="+", help="one per sample; default: the folder's or file's name")
+    parser.add_argument("--identities", nargs="+", help="one per sample; default: the folder's name")
     parser.add_argument("--output", type=Path, required=True, help="graphs.h5")
     arguments = parser.parse_args()
-    identities = arguments.identities or [source.name for source in arguments.samples]
+    identities = arguments.identities or [source.resolve().name for source in arguments.samples]
     if len(identities) != len(arguments.samples):
         raise InputError(f"--identities: {len(identities)} given for {len(arguments.samples)} samples")
     chosen = collect(

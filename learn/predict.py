@@ -1,4 +1,7 @@
-"""Predict the propensity of every particle of one configuration: `python -m learn.predict MODEL.pt CONFIGURATION OUT.h5`."""
+"""Predict the propensity of every particle of one configuration.
+
+python -m learn.predict MODEL.pt CONFIGURATION OUT.h5
+"""
 
 import argparse
 from pathlib import Path
