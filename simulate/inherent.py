@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import openmm
 
-from simulate import command, configuration, dynamics, kob_andersen, options, platform, store
+from simulate import cage, command, configuration, dynamics, kob_andersen, options, platform, store
 from simulate.box import wrap
 from simulate.command import InputError
 from simulate.configuration import Configuration
+from simulate.dynamics import Dynamics, Engine
 from simulate.platform import Device
 
 # Root mean square of the force components, epsilon/sigma.
@@ -65,6 +66,10 @@ def main() -> None:
     parser.add_argument("configuration", help="any file that simulate.configuration reads")
     parser.add_argument("output")
     parser.add_argument("--tolerance", type=options.positive, default=TOLERANCE, help="residual force, epsilon/sigma")
+    parser.add_argument("--cage-time", type=options.positive, help="also find cages, from runs of this length (tau)")
+    parser.add_argument("--cage-runs", type=options.count, default=4)
+    parser.add_argument("--temperature", type=options.positive, help="of the cage runs; not given: the file's")
+    options.add_seed(parser)
     options.add_platform(parser)
     arguments = parser.parse_args()
     start = configuration.read(arguments.configuration)
@@ -84,11 +89,17 @@ def main() -> None:
         "residual_rms": found.residual_rms,
         "residual_max": found.residual_max,
     }
-    settings = {
-        "configuration": arguments.configuration,
-        "temperature": start.temperature,
-        "tolerance": arguments.tolerance,
-    }
+    temperature = arguments.temperature or start.temperature
+    if arguments.cage_time is not None:
+        if temperature is None:
+            raise InputError(f"{arguments.configuration}: carries no temperature, expected --temperature")
+        engine = Engine(start.types, start.box, Dynamics("nve", temperature), device, arguments.restart_interval)
+        caged = cage.cages(
+            start, found.positions, engine, arguments.cage_time, arguments.cage_runs, arguments.seed, arguments.sample
+        )
+        print(f"cages: {100 * caged.left.mean():.1f} % of particles leave theirs within {arguments.cage_time} tau")
+        arrays |= {"cage_positions": caged.positions, "left_cage": caged.left}
+    settings = options.settings(arguments) | {"temperature": temperature}
     store.write(arguments.output, "inherent", arrays, settings, platform=device.label)
 
 

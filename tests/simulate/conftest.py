@@ -1,0 +1,25 @@
+"""One small liquid for all tests of the simulation."""
+
+import numpy as np
+import pytest
+
+from simulate import equilibrate, platform, seeds
+from simulate.configuration import Configuration
+from simulate.dynamics import Dynamics, Engine
+
+
+@pytest.fixture(scope="session")
+def device():
+    return platform.choose("CPU")
+
+
+@pytest.fixture(scope="session")
+def liquid(device) -> Configuration:
+    """216 particles at T = 1.0, held for three relaxation times: a liquid, not a sample of record."""
+    stream = seeds.generator(11, "test", 1.0)
+    positions, types, box = equilibrate.start(216, 1.2, stream, device)
+    protocol = equilibrate.Protocol(melt=400, cooled=600, total=1400, melt_temperature=2.0, temperature=1.0)
+    engine = Engine(types, box, Dynamics("langevin", 2.0, 0.005, 1.0), device)
+    found = equilibrate.equilibrate(positions, engine, protocol, equilibrate.Progress(), stream)
+    assert np.isfinite(found).all()
+    return Configuration(found, types, box, 1.0)

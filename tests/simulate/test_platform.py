@@ -1,0 +1,36 @@
+"""The choice of a platform."""
+
+import pytest
+
+from simulate import platform
+from simulate.command import InputError
+
+
+def test_auto_prefers_a_device_and_says_why():
+    device = platform.choose("auto")
+    first = next(name for name in platform.PREFERENCE if name in platform.available())
+    assert device.name in (first, "CPU")
+    assert "works" in device.why
+    assert all(name in device.why for name in platform.PREFERENCE[: platform.PREFERENCE.index(device.name)])
+
+
+def test_absent_platform_is_refused_with_those_available():
+    with pytest.raises(InputError, match="'Metal', expected auto or one of those available: .*CPU"):
+        platform.choose("Metal")
+
+
+def test_threads_reach_the_cpu_platform():
+    assert platform.choose("CPU", threads=2).properties == {"Threads": "2"}
+    assert "Threads 2" in platform.choose("CPU", threads=2).label
+
+
+@pytest.mark.parametrize(
+    ("label", "gpu"),
+    [
+        ("OpenCL (Precision mixed, pthread-skylake-avx512-Intel(R) Xeon(R), Portable Computing Language)", False),
+        ("OpenCL (Precision mixed, Intel(R) Core(TM) i7 CPU @ 2.80GHz, Intel(R) OpenCL)", False),
+        ("OpenCL (Precision mixed, gfx90a:sramecc+:xnack-, AMD Accelerated Parallel Processing)", True),
+    ],
+)
+def test_opencl_on_a_processor_is_no_gpu(label, gpu):
+    assert platform._is_gpu(platform.Device(None, {}, "", label)) is gpu
