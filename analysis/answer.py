@@ -1,6 +1,8 @@
 """The answer of a run in one paragraph, and its scores in one table: every number from metrics.csv and the shells."""
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
+from collections.abc import Callable
+
 import numpy as np
 
 from analysis.figures import scores, style
@@ -21,15 +23,14 @@ def paragraph(series: list[scores.Series], shells: list[dict[str, np.ndarray]], 
     cold = [one for one in group if not one.is_baseline] or networks
     best = max(cold, key=lambda one: one.pcc_mean.mean())
     sentences = [
-        f"How much of a particle's future is written in where its neighbours sit now? At T = "
-        f"{style.number(best.temperature)}, in {best.n_test} configurations that the {best.label} was not trained on, "
-        f"its prediction of the propensity of the {species} particles correlates with the simulation at "
-        f"{_score(best, 0)}" + (f", and at {_score(best, -1)}." if len(best.time) > 1 else ".")
+        f"At T = {style.number(best.temperature)}, in {best.n_test} configurations that the {best.label} never saw, "
+        f"the propensity of the {species} particles that it predicts from their positions alone correlates with the "
+        f"simulation at {_ends(best, _score)}; the ceiling is what the noise of n = {_shown(best.n_runs)} runs leaves "
+        "to any predictor."
     ]
     sentences += _against_baselines(best, [one for one in group if one.is_baseline])
     sentences += _on_heating(best, series)
-    sentences += _reach(shells)
-    sentences.append(f"The ceiling is what the noise of {best.n_runs} runs per configuration leaves to any predictor.")
+    sentences += [sentence for table in shells for sentence in _reach(table)]
     return " ".join(sentences)
 
 
@@ -46,78 +47,81 @@ def rows(series: list[scores.Series]) -> tuple[list[str], list[list[str]]]:
                     lines.append(
                         [style.number(one.temperature), style.number(time), one.label]
                         + [_digits(value) for value in (*values, one.pcc_mean[i] / one.ceiling_mean[i])]
-                        + [str(one.n_runs), str(one.n_train), str(one.n_test)]
+                        + [_shown(one.n_runs), _shown(one.n_train), str(one.n_test)]
                     )
     return header, lines
 
 
+def _ends(one: scores.Series, words: Callable[[scores.Series, int], str]) -> str:
+    """Return `words` of a series at its first and last time."""
+    return " and ".join(words(one, i) for i in sorted({0, len(one.time) - 1}))
+
+
 def _score(one: scores.Series, i: int) -> str:
     error = f" ± {one.error[i]:.3f}" if np.isfinite(one.error[i]) else ""
-    share = one.pcc_mean[i] / one.ceiling_mean[i]
+    share = 100 * one.pcc_mean[i] / one.ceiling_mean[i]
     return (
-        f"r = {one.pcc_mean[i]:.3f}{error} for t = {style.number(one.time[i])} τ (noise ceiling "
-        f"{one.ceiling_mean[i]:.3f}: {100 * share:.0f} % of what can be known)"
+        f"r = {one.pcc_mean[i]:.3f}{error} for t = {style.number(one.time[i])} τ ({share:.0f} % of the noise ceiling, "
+        f"{one.ceiling_mean[i]:.3f})"
     )
 
 
 def _against_baselines(best: scores.Series, baselines: list[scores.Series]) -> list[str]:
-    """Say at which times the network beats every baseline, and name the best baseline at the first and last time."""
+    """Say at how many times the network beats every baseline, and what the best one reaches at both ends."""
     shared = [one for one in baselines if len(one.time) == len(best.time) and np.allclose(one.time, best.time)]
     if not shared:
         return []
-    top = np.array([one.pcc_mean for one in shared])
-    wins = int((best.pcc_mean > top.max(axis=0)).sum())
-    named = " and ".join(
-        f"{shared[int(top[:, i].argmax())].label} with {top[:, i].max():.3f} at t = {style.number(best.time[i])} τ"
-        for i in sorted({0, len(best.time) - 1})
-    )
-    return [f"It is ahead of every baseline at {wins} of {len(best.time)} times; the best of these are {named}."]
+    reached = np.array([one.pcc_mean for one in shared])
+    wins = int((best.pcc_mean > reached.max(axis=0)).sum())
+
+    def strongest(_: scores.Series, i: int) -> str:
+        return f"{shared[int(reached[:, i].argmax())].label} at {reached[:, i].max():.3f}"
+
+    return [
+        f"It beats every baseline at {wins} of {len(best.time)} times; the best of them is "
+        f"{_ends(best, strongest)}, respectively."
+    ]
 
 
 def _on_heating(best: scores.Series, series: list[scores.Series]) -> list[str]:
-    same = [one for one in series if one.model == best.model]
-    hottest = max(same, key=lambda one: one.temperature)
+    """Say what the same architecture reaches at the highest temperature."""
+    hottest = max((one for one in series if one.model == best.model), key=lambda one: one.temperature)
     if hottest.temperature == best.temperature:
         return []
-    ends = " and ".join(
-        f"{hottest.pcc_mean[i]:.3f} for t = {style.number(hottest.time[i])} τ (ceiling {hottest.ceiling_mean[i]:.3f})"
-        for i in sorted({0, len(hottest.time) - 1})
-    )
-    return [f"At T = {style.number(hottest.temperature)} it reaches {ends}."]
+    return [f"At T = {style.number(hottest.temperature)} it reaches {_ends(hottest, _score)}."]
 
 
-def _reach(shells: list[dict[str, np.ndarray]]) -> list[str]:
-    """Say how many shells must be kept at the coldest temperature's first and last time."""
-    sentences = []
-    for table in shells:
-        removal = (table["kind"] == "removal") & (table["temperature"] == table["temperature"].min())
-        times = np.unique(table["time"][removal])
-        parts = []
-        for time in times[sorted({0, len(times) - 1})] if len(times) else []:
-            chosen = removal & ((table["time"] == time) | np.isnan(table["time"]))
-            parts.append(_kept(table["shell"][chosen], table["correlation_with_full"][chosen], time))
-        if parts:
-            sentences.append(
-                f"How far does it look? At T = {style.number(table['temperature'].min())}, " + "; ".join(parts) + "."
-            )
-    return sentences
+def _reach(table: dict[str, np.ndarray]) -> list[str]:
+    """Say how many shells must be kept at the coldest temperature, for the first and last time."""
+    coldest = table["temperature"].min()
+    removal = (table["kind"] == "removal") & (table["temperature"] == coldest)
+    removal &= np.isfinite(table["correlation_with_full"])
+    times = np.unique(table["time"][removal])
+    if not len(times):
+        return []
+    parts = [
+        _kept(table["shell"][chosen], table["correlation_with_full"][chosen], time)
+        for time in times[sorted({0, len(times) - 1})]
+        for chosen in [removal & ((table["time"] == time) | np.isnan(table["time"]))]
+    ]
+    return [f"How far does it look? At T = {style.number(coldest)}, {'; '.join(parts)}."]
 
 
 def _kept(shell: np.ndarray, correlation: np.ndarray, time: float) -> str:
     at = "" if np.isnan(time) else f" for t = {style.number(time)} τ"
     enough = shell[correlation >= ENOUGH]
-    if len(enough):
-        least = int(enough.min())
-        return (
-            f"keeping {least} shell{'s' if least > 1 else ''} of neighbours leaves a correlation of "
-            f"{correlation[shell == least].mean():.3f} with the full prediction{at}"
-        )
-    most = int(shell.max())
+    least = int(enough.min() if len(enough) else shell.max())
+    words = "keeping" if len(enough) else "keeping even"
+    plural = "" if least == 1 else "s"
     return (
-        f"even {most} shells of neighbours leave a correlation of only {correlation[shell == most].mean():.3f} with "
-        f"the full prediction{at}"
+        f"{words} {least} shell{plural} of neighbours leaves a correlation of {correlation[shell == least].mean():.3f} "
+        f"with the full prediction{at}"
     )
 
 
 def _digits(value: float) -> str:
     return f"{value:.3f}" if np.isfinite(value) else "–"
+
+
+def _shown(count: int | None) -> str:
+    return "–" if count is None else str(count)

@@ -49,8 +49,8 @@ def figure(path: Path) -> str:
 
 
 def typeset(text: str) -> str:
-    """Return text as HTML with the subscripts of the symbols we use: F_s, k_B, tau_alpha."""
-    return re.sub(r"\b(F|k|τ)_(s|B|α)\b", r"<i>\1</i><sub>\2</sub>", escape(text))
+    """Return text as HTML with the subscripts of the symbols we use: F_s, k_B, tau_alpha, Delta_rms."""
+    return re.sub(r"\b(F|k|τ|Δ)_(s|B|α|rms)\b", r"<i>\1</i><sub>\2</sub>", escape(text))
 
 
 def score_table(series: list[scores.Series]) -> str:

@@ -85,8 +85,8 @@ def table(series: list[scores.Series]) -> dict[str, list]:
 def caption(series: list[scores.Series], species: str) -> str:
     """Return the caption, with what the scores were measured on."""
     counts = "; ".join(
-        f"T = {style.number(temperature)}: {group[0].n_train} training and {group[0].n_test} test configurations, n = "
-        f"{group[0].n_runs} runs"
+        f"T = {style.number(temperature)}: {group[0].n_train or '–'} training and {group[0].n_test} test "
+        f"configurations, n = {group[0].n_runs or '–'} runs"
         for temperature, group in scores.by_temperature(series)
     )
     seeds = max(one.n_seeds for one in series)

@@ -15,14 +15,14 @@ from simulate import command
 from simulate.command import InputError
 
 COLUMNS = ("kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change")
-KINDS = ("removal", "gap")
+KINDS = ("removal", "gap", "gradient")
 LINESTYLES = ("-", "--", ":", "-.")
 
 
 def read(paths: list[str], temperatures: list[float]) -> dict[str, np.ndarray]:
     """Return the rows of all files in one table, with the column `temperature` and `time` (NaN where a file has none).
 
-    Raises InputError where the files and temperatures do not pair up or no row is of kind removal or gap.
+    Raises InputError where the files and temperatures do not pair up or no row is of a known kind.
     """
     if len(paths) != len(temperatures):
         raise InputError(f"--temperatures: {len(temperatures)} of them for {len(paths)} files, expected one for each")
@@ -36,8 +36,9 @@ def read(paths: list[str], temperatures: list[float]) -> dict[str, np.ndarray]:
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     kept = np.isin(whole["kind"], KINDS)
     if not kept.any():
-        raise InputError(f"{paths[0]}: no rows of kind {' or '.join(KINDS)}")
-    return {name: column[kept] for name, column in whole.items()}
+        raise InputError(f"{paths[0]}: no rows of kind {', '.join(KINDS)}")
+    order = np.argsort(whole["shell"], kind="stable")
+    return {name: column[order[kept[order]]] for name, column in whole.items()}
 
 
 def draw(rows: dict[str, np.ndarray]):
@@ -85,22 +86,27 @@ def _equal(column: np.ndarray, value: float) -> np.ndarray:
 
 def _removal(axis, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
     chosen = chosen & (rows["kind"] == "removal")
-    if chosen.any():
-        order = np.argsort(rows["shell"][chosen])
-        axis.plot(rows["shell"][chosen][order], rows["correlation_with_full"][chosen][order], **look)
+    axis.plot(rows["shell"][chosen], rows["correlation_with_full"][chosen], **look)
 
 
 def _gap(axis, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
-    """Draw the change over delta at the smallest delta; a bar reaches to its value at the largest delta."""
-    chosen = chosen & (rows["kind"] == "gap")
-    if not chosen.any():
-        return
-    slope = rows["rms_change"][chosen] / rows["delta"][chosen]
-    delta, shell = rows["delta"][chosen], rows["shell"][chosen]
-    small, large = delta == delta.min(), delta == delta.max()
-    axis.plot(shell[small], slope[small], **look)
-    for h, value in zip(shell[large], slope[large], strict=True):
-        axis.plot([h, h], [slope[small & (shell == h)][0], value], color=look["color"], linewidth=0.8)
+    """Draw the change over delta: a line for its limit at small delta, open symbols at the largest delta."""
+    gap, gradient = (chosen & (rows["kind"] == kind) for kind in ("gap", "gradient"))
+    delta = rows["delta"]
+    small = gradient if gradient.any() else gap & (delta == delta[gap].min(initial=np.inf))
+    axis.plot(rows["shell"][small], per_delta(rows)[small], **look)
+    large = gap & (delta == delta[gap].max(initial=0))
+    axis.plot(
+        rows["shell"][large],
+        per_delta(rows)[large],
+        **{**look, "linestyle": "", "markerfacecolor": "white", "markersize": 6, "zorder": 1.5},
+    )
+
+
+def per_delta(rows: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the root-mean-square change per delta of every row; a gradient is one already, removal has none (NaN)."""
+    divisor = np.select([rows["kind"] == "gap", rows["kind"] == "gradient"], [rows["delta"], 1.0], np.nan)
+    return rows["rms_change"] / divisor
 
 
 def _sketch(axis, gap: bool) -> None:
@@ -136,28 +142,25 @@ def _sketch(axis, gap: bool) -> None:
 
 def table(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the rows as drawn, with the change per delta."""
-    with np.errstate(invalid="ignore"):
-        return {**rows, "rms_change_per_delta": rows["rms_change"] / rows["delta"]}
+    return {**rows, "rms_change_per_delta": per_delta(rows)}
 
 
 def caption(rows: dict[str, np.ndarray]) -> str:
     """Return the caption."""
-    counts = " to ".join(f"{int(n)}" for n in np.unique([rows["n_particles"].min(), rows["n_particles"].max()]))
-    deltas = np.unique(rows["delta"][rows["kind"] == "gap"])
-    at = (
-        f"at δ = {deltas.min():g} σ (symbols); bars reach to its value at δ = {deltas.max():g} σ: no bar is a linear "
-        "response"
-        if len(deltas)
-        else "(not measured)"
-    )
+    counts = " to ".join(f"{n:.0f}" for n in np.unique([rows["n_particles"].min(), rows["n_particles"].max()]))
+    gap = rows["kind"] == "gap"
+    limit = "its limit at small δ, by back-propagation" if "gradient" in rows["kind"] else "at the smallest δ"
+    if gap.any():
+        limit += f"; open symbols: at δ = {rows['delta'][gap].max():g} σ. Where both agree the response is linear"
     return (
-        "How far the network looks. Two perturbations of what it sees around a marked particle (red): (a) everything "
-        "beyond shell h is removed; (b) everything beyond shell h is pushed outwards by δ, opening a gap between the "
+        "How far the network looks. Two changes of what it sees around a marked particle (red): (a) everything beyond "
+        "shell h is removed; (b) everything beyond shell h is pushed outwards by δ, which opens a gap between the "
         "shells h and h + 1 (drawn for h = 2; shell h: particles h edges away in the unperturbed graph). (c) Removal: "
-        "Pearson correlation of the prediction from h shells with the prediction from the whole configuration. (d) "
-        f"Gap: root-mean-square change of the predicted propensity divided by δ, {at}. Each point: {counts} marked A "
-        "particles in held-out configurations. This is the reach of the network, not a measured correlation length. "
-        "T in ε/k_B, times t in τ; σ, ε, τ: Lennard-Jones units of the A particles."
+        "Pearson correlation of the prediction from h shells with the prediction from the whole configuration. (d) Gap: "
+        f"root-mean-square change Δ_rms of the predicted propensity divided by δ; line and full symbols: {limit}. Each "
+        f"point: {counts} marked A particles in held-out configurations; those of which the shell wraps around the "
+        "box are left out. This is the reach of the network, not a measured correlation length. T in ε/k_B, times t "
+        "in τ; σ, ε, τ: Lennard-Jones units of the A particles."
     )
 
 

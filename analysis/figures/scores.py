@@ -7,14 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from analysis.figures import style
-from analysis.metrics import COLUMNS
 from simulate.command import InputError
 
+# Of the columns of metrics.csv, those read here.
+COLUMNS = ("temperature", "time", "model", "seed", "species", "pcc_mean", "pcc_mean_error", "pcc_all")
+COLUMNS += ("ceiling_mean", "ceiling_all", "n_runs", "n_train", "n_test")
 BASELINES = {
     "energy": "coarse-grained energy",
     "density": "coarse-grained density",
     "coordination": "coordination",
     "ridge": "ridge regression",
+    "softness": "softness",
+    "cnn": "convolutional network",
+    "debye_waller": "Debye-Waller factor (dynamic)",
 }
 NETWORKS = {"bapst2020": "graph network"}
 # Scores on the public three-dimensional Kob-Andersen data, A particles, 400 training configurations (EIGNN: 100):
@@ -26,7 +31,8 @@ PUBLISHED = Path(__file__).with_name("published_scores.csv")
 class Series:
     """The scores of one model at one temperature, (M,) in order of time, averaged over its training seeds.
 
-    error: standard error of the mean over test configurations (root mean square over the seeds).
+    error: standard error of the mean over test configurations (root mean square over the seeds); n_runs, n_train:
+    None where the table leaves them open.
     """
 
     temperature: float
@@ -38,8 +44,8 @@ class Series:
     ceiling_mean: np.ndarray
     ceiling_all: np.ndarray
     n_seeds: int
-    n_runs: int
-    n_train: int
+    n_runs: int | None
+    n_train: int | None
     n_test: int
 
     @property
@@ -56,12 +62,15 @@ class Series:
 def read(path: str | Path, species: str = "A") -> list[Series]:
     """Return the scores of one species by temperature and model: temperatures rising, networks before baselines.
 
-    Raises InputError where the table has other columns or no row of the species.
+    Raises InputError where the table has other columns no row of the species, or no temperature.
     """
     table = style.read_table(path, COLUMNS)
     rows = np.char.strip(table["species"].astype(str)) == species
     if not rows.any():
         raise InputError(f"{path}: no row with species {species}")
+    for name in ("temperature", "time", "pcc_mean"):
+        if not np.isfinite(table[name][rows]).all():
+            raise InputError(f"{path}: column {name}: an empty entry, expected a number in every row")
     found = [
         _series(table, rows & (table["temperature"] == temperature) & (table["model"] == model))
         for temperature in np.unique(table["temperature"][rows])
@@ -109,7 +118,11 @@ def _series(table: dict[str, np.ndarray], rows: np.ndarray) -> Series:
         ceiling_mean=mean("ceiling_mean"),
         ceiling_all=mean("ceiling_all"),
         n_seeds=int(at[0].sum()),
-        n_runs=int(table["n_runs"][first]),
-        n_train=int(table["n_train"][first]),
+        n_runs=_count(table["n_runs"][first]),
+        n_train=_count(table["n_train"][first]),
         n_test=int(table["n_test"][first]),
     )
+
+
+def _count(value: float) -> int | None:
+    return None if np.isnan(value) else int(value)

@@ -1,9 +1,10 @@
-"""How the networks learned: loss and correlation on the validation configurations, by training step.
+"""How the networks learned: loss on the training, correlation on the validation configurations, by training step.
 
 python -m analysis.figures.training history.csv [...] --labels "T = 0.7" [...] --output FIGURE.svg
 """
 
 import argparse
+import re
 from itertools import cycle
 
 import numpy as np
@@ -12,23 +13,29 @@ from analysis.figures import style
 from simulate import command
 from simulate.command import InputError
 
-COLUMNS = ("step", "loss", "validation_loss", "validation_r")
+COLUMNS = ("step", "loss", "validation_r")
 
 
 def draw(histories: dict[str, dict[str, np.ndarray]]):
     """Return the figure: losses above, validation correlation below; `histories` by label."""
     figure, axes = style.subplots(2, 1, height=1.1 * style.COLUMN, sharex=True)
     for colour, (label, history) in zip(cycle(style.LINES), histories.items(), strict=False):
-        axes[0, 0].plot(history["step"], history["loss"], color=colour, linewidth=0.5, alpha=0.5)
-        for axis, name in zip(axes[:, 0], ("validation_loss", "validation_r"), strict=True):
-            known = np.isfinite(history[name])
-            axis.plot(history["step"][known], history[name][known], color=colour, label=label)
+        axes[0, 0].plot(history["step"], history["loss"], color=colour, label=label)
+        for name in at_single_times(history):
+            axes[1, 0].plot(history["step"], history[name], color=colour, linewidth=0.5, alpha=0.6)
+        axes[1, 0].plot(history["step"], history["validation_r"], color=colour)
     axes[0, 0].set(ylabel="loss", yscale="log")
     axes[1, 0].set(xlabel="training step", ylabel="validation $r$")
     axes[0, 0].legend()
     style.letter(axes[0, 0], "a")
     style.letter(axes[1, 0], "b")
     return figure
+
+
+def at_single_times(history: dict[str, np.ndarray]) -> list[str]:
+    """Return the columns with the validation correlation at each time, where a network predicts several."""
+    names = [name for name in history if re.fullmatch(r"validation_r_\d+", name)]
+    return names if len(names) > 1 else []
 
 
 def table(histories: dict[str, dict[str, np.ndarray]]) -> dict[str, list]:
@@ -43,11 +50,13 @@ def table(histories: dict[str, dict[str, np.ndarray]]) -> dict[str, list]:
 def caption(histories: dict[str, dict[str, np.ndarray]]) -> str:
     """Return the caption, with the best validation correlation of each network."""
     best = ", ".join(f"{np.nanmax(history['validation_r']):.3f} ({label})" for label, history in histories.items())
+    thin = " (thin: single times)" if any(map(at_single_times, histories.values())) else ""
     return (
-        "How the networks learned. (a) Loss, the mean squared error of the standardised propensity of the A particles: "
-        "thick on the validation configurations, thin on the training configurations. (b) Pearson correlation with the "
-        f"simulation on the validation configurations, mean over times and configurations; the weights with the "
-        f"largest are kept: {best}. One step: one configuration. The test configurations play no part in this."
+        "How the networks learned. (a) Loss, the mean squared error of the propensity of the A particles (in the "
+        "normalisation of the network) on the training configurations. (b) Pearson correlation r with the simulation "
+        f"on the validation configurations, mean over configurations and times{thin}; "
+        f"the weights with the largest are kept: {best}. One step: one configuration. The test configurations play no "
+        "part in this."
     )
 
 
