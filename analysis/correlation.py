@@ -106,11 +106,11 @@ def estimated_tau_alpha(time: np.ndarray, correlation: np.ndarray) -> float:
 
 
 def diffusion(time: np.ndarray, msd: np.ndarray) -> float:
-    """Return D = (1/6) d msd / dt by least squares over the lags with msd >= 1 sigma^2, or NaN.
+    """Return D = (1/6) d msd / dt by least squares over the lags with msd >= 0.5 sigma^2, or NaN.
 
     NaN unless at least three such lags span a factor 1.5 in time.
     """
-    far = msd >= 1
+    far = msd >= 0.5
     if far.sum() < 3 or time[far].max() < 1.5 * time[far].min():
         return np.nan
     # Weighted by 1/msd: the relative, not the absolute, error is alike at all lags.

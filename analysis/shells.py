@@ -1,0 +1,165 @@
+"""How far a network looks: its predictions for marked particles when the structure beyond a shell is changed.
+
+    python -m analysis.shells MODEL.pt CONFIGURATION OUT.csv --kind removal|gap|gradient --shells 1 2 3
+
+removal   everything beyond shell h is taken out of the graph of the marked particle
+gap       everything beyond shell h is pushed outwards radially by delta; the edges stay those of the unperturbed graph
+gradient  d prediction / d delta of the gap at delta = 0, by back-propagation
+
+(Bapst et al., Nature Physics 16, 448 (2020), figure 4; shells: `analysis.surroundings`.) Marked particles are A
+particles, drawn at random. One of which the shell wraps around the box is left out of that shell's row, and the
+number left out is printed; `--wrapped include` counts them all, with the plain periodic graph inside the shell.
+
+CONFIGURATION: any configuration file, or a graphs.h5, of which all test samples are taken, the marked particles spread
+evenly over them and all pooled. Columns, one row per kind, shell and delta (and `time`, for a network of several):
+correlation_with_full: Pearson, perturbed with unperturbed prediction; correlation_with_truth: with the measured
+propensity; rms_change: root mean square of perturbed minus unperturbed prediction, in sigma (gradient: of the
+derivative). A number that is not defined or not known is nan.
+"""
+
+import argparse
+import csv
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from analysis import cases
+from analysis.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, draw, respond
+from learn import checkpoint
+from simulate import command, store
+from simulate.command import InputError
+
+COLUMNS = ("kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change")
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Return Pearson's correlation of two arrays (P,) over the entries both have, NaN where it is not defined."""
+    both = np.isfinite(first) & np.isfinite(second)
+    first, second = first[both], second[both]
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return np.nan
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def table(responses: Responses, plan: Plan) -> list[dict]:
+    """Return one row per time, kind, shell and delta, with the columns of the file."""
+    rows = []
+    for time, full, truth, index in zip(
+        responses.time, responses.full, responses.truth, range(len(responses.time)), strict=True
+    ):
+        for kind in plan.kinds:
+            for shell in plan.shells:
+                for delta in plan.deltas if kind == "gap" else (np.nan,):
+                    # Not there at all where every marked particle was left out.
+                    changed = responses.changed[kind, shell, delta][index]
+                    row = _row(kind, changed, full, truth)
+                    rows.append({"time": time, "kind": kind, "shell": shell, "delta": delta, **row})
+    return rows
+
+
+def _row(kind: str, changed: np.ndarray, full: np.ndarray, truth: np.ndarray) -> dict:
+    counted = np.isfinite(changed)
+    change = changed[counted] if kind == "gradient" else (changed - full)[counted]
+    derivative = kind == "gradient"
+    return {
+        "n_particles": int(counted.sum()),
+        "correlation_with_full": np.nan if derivative else correlation(changed, full),
+        "correlation_with_truth": np.nan if derivative else correlation(changed, truth),
+        "rms_change": np.sqrt((change**2).mean()) if len(change) else np.nan,
+    }
+
+
+def write(path: str | Path, rows: list[dict], columns: tuple[str, ...]) -> None:
+    """Write rows as CSV."""
+    with store.replacing(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def sensitivity_table(responses: Responses) -> list[dict]:
+    """Return rows of time, distance (bin centre), n_pairs, rms_gradient: root mean square |d prediction_i / d r_j|."""
+    rows = []
+    for time, squares in zip(responses.time, responses.squares, strict=True):
+        for index, (square, pairs) in enumerate(zip(squares, responses.pairs, strict=True)):
+            if pairs:
+                centre = (index + 0.5) * BIN_WIDTH
+                size = float(np.sqrt(square / pairs))
+                rows.append({"time": time, "distance": centre, "n_pairs": int(pairs), "rms_gradient": size})
+    return rows
+
+
+def main() -> None:
+    """Read the arguments, compute, write."""
+    arguments = _arguments()
+    if arguments.threads:
+        import torch
+
+        torch.set_num_threads(arguments.threads)
+    plan = Plan(
+        tuple(dict.fromkeys(arguments.kind)),
+        tuple(arguments.shells if arguments.metric else map(int, arguments.shells)),
+        tuple(arguments.delta),
+        arguments.metric,
+        arguments.wrapped == "include",
+        arguments.batch_edges,
+    )
+    trained = checkpoint.load(arguments.model)
+    all_cases = cases.read(arguments.configuration, trained, arguments.truth, arguments.split)
+    chosen = draw(all_cases, arguments.particles, arguments.seed)
+    responses = respond(trained, all_cases, chosen, plan)
+    rows = table(responses, plan)
+    write(arguments.output, rows, COLUMNS if len(trained.time) == 1 else ("time", *COLUMNS))
+    if arguments.sensitivity:
+        write(arguments.sensitivity, sensitivity_table(responses), ("time", "distance", "n_pairs", "rms_gradient"))
+    _announce(rows, responses.full.shape[1], plan)
+
+
+def _announce(rows: list[dict], total: int, plan: Plan) -> None:
+    for shell in plan.shells:
+        left = total - min(row["n_particles"] for row in rows if row["shell"] == shell)
+        print(f"shell {shell}: {total} marked particles, {left} excluded: the shell wraps around the box")
+    if plan.include_wrapped:
+        print("particles of which the shell wraps around the box are included")
+
+
+def _arguments():
+    parser = argparse.ArgumentParser(prog="python -m analysis.shells", description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="MODEL.pt")
+    parser.add_argument("configuration", help="a configuration of any format, or graphs.h5")
+    parser.add_argument("output", help="OUT.csv")
+    parser.add_argument("--kind", nargs="+", required=True, choices=KINDS)
+    parser.add_argument("--shells", nargs="+", type=float, required=True, help="hops, or distances with --metric")
+    parser.add_argument("--metric", action="store_true", help="shells by distance (sigma_AA) instead of hops")
+    parser.add_argument("--delta", nargs="+", type=float, default=DELTAS, help="gap widths, sigma_AA")
+    parser.add_argument("--particles", type=int, default=200, help="marked A particles in all (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw of marked particles")
+    parser.add_argument("--truth", help="propensity file or ensemble of the configuration")
+    parser.add_argument("--split", default="test", choices=("train", "validation", "test"), help="of a graphs.h5")
+    parser.add_argument("--wrapped", default="exclude", choices=("exclude", "include"))
+    parser.add_argument("--batch-edges", type=int, default=60_000, help="edges predicted at once: bounds the memory")
+    parser.add_argument("--sensitivity", help="with --kind gradient: |d prediction / d r| against distance, .csv")
+    parser.add_argument("--threads", type=int, default=None, help="cores")
+    arguments = parser.parse_args()
+    _check(arguments)
+    return arguments
+
+
+def _check(arguments) -> None:
+    shells = arguments.shells
+    if any(b <= a for a, b in pairwise(shells)) or not shells[0] > 0:
+        raise InputError(f"--shells: {shells}, expected positive numbers that increase")
+    if not arguments.metric and any(shell != int(shell) for shell in shells):
+        raise InputError(f"--shells: {shells}, expected whole numbers of edges (or --metric)")
+    if not all(0 < delta < 1 for delta in arguments.delta):
+        raise InputError(f"--delta: {list(arguments.delta)}, expected gap widths between 0 and 1 sigma")
+    for name in ("particles", "batch_edges"):
+        if getattr(arguments, name) < 1:
+            raise InputError(f"--{name.replace('_', '-')}: {getattr(arguments, name)}, expected a positive number")
+    if arguments.sensitivity and "gradient" not in arguments.kind:
+        raise InputError("--sensitivity: needs --kind gradient")
+
+
+if __name__ == "__main__":
+    command.run(main)
