@@ -1,9 +1,9 @@
 """Cage positions: where particles are on average while none has left its cage.
 
 A particle has left its cage once it is further than CAGE_RADIUS from its inherent position: three times the rms
-distance of thermal from inherent positions at T = 0.44, half the distance to a neighbour. Short NVE runs with fresh velocities
-start from the sample; frames are taken at equal intervals, and a particle's frames count up to the one where it has
-left. In a run no longer than the plateau nearly none leaves.
+distance of thermal from inherent positions at T = 0.44, half the distance to a neighbour. Short NVE runs with fresh
+velocities start from the sample; frames are taken at equal intervals, and a particle's frames count up to the one
+where it has left. In a run no longer than the plateau nearly none leaves.
 """
 
 from dataclasses import dataclass

@@ -6,6 +6,7 @@ name beside the target, fsync, rename; a killed or failed write leaves the old f
 """
 
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -69,11 +70,7 @@ def create(
 ) -> Iterator[h5py.File]:
     """Yield an open HDF5 file to fill; it appears under its name when the block ends well."""
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["kind"] = kind
-        file.attrs["schema"] = SCHEMA
-        file.attrs["units"] = UNITS
-        file.attrs["settings"] = json.dumps(dict(settings), default=_plain)
-        file.attrs["provenance"] = json.dumps(provenance(seed=seed, platform=platform))
+        _describe(file, kind, settings, seed, platform)
         yield file
 
 
@@ -86,10 +83,28 @@ def write(
     seed: int | None = None,
     platform: str | None = None,
 ) -> None:
-    """Write named arrays as one file."""
-    with create(path, kind, settings, seed=seed, platform=platform) as file:
+    """Write named arrays as one file.
+
+    The file is made in memory first: HDF5 crashes the process where a disk runs full under it. Raises OSError.
+    """
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        _describe(file, kind, settings, seed, platform)
         for name, array in arrays.items():
             file[name] = array
+    with replacing(path) as temporary:
+        try:
+            temporary.write_bytes(image.getbuffer())
+        except OSError as error:
+            raise OSError(f"{path}: not written: {error.strerror}") from None
+
+
+def _describe(file: h5py.File, kind: str, settings: Mapping, seed: int | None, platform: str | None) -> None:
+    file.attrs["kind"] = kind
+    file.attrs["schema"] = SCHEMA
+    file.attrs["units"] = UNITS
+    file.attrs["settings"] = json.dumps(dict(settings), default=_plain)
+    file.attrs["provenance"] = json.dumps(provenance(seed=seed, platform=platform))
 
 
 @contextlib.contextmanager

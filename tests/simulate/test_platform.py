@@ -15,7 +15,7 @@ def test_auto_prefers_a_device_and_says_why():
 
 
 def test_absent_platform_is_refused_with_those_available():
-    with pytest.raises(InputError, match="'Metal', expected auto or one of those available: .*CPU"):
+    with pytest.raises(InputError, match=r"'Metal', expected auto or one of those available: .*CPU"):
         platform.choose("Metal")
 
 

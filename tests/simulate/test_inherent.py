@@ -1,0 +1,81 @@
+"""Inherent structures against a double-precision minimisation; cages."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from simulate import cage, configuration, inherent, kob_andersen
+from simulate.command import InputError
+from simulate.dynamics import Dynamics, Engine
+
+
+@pytest.fixture(scope="module")
+def found(liquid, device):
+    return inherent.minimise(liquid, device)
+
+
+@pytest.mark.physics
+def test_energy_agrees_with_a_double_precision_minimisation(liquid, found):
+    """The same basin, followed to its bottom from a point inside it: what single precision leaves is below 1e-4."""
+
+    def energy(flat):
+        evaluation = kob_andersen.evaluate(flat.reshape(-1, 3), liquid.types, liquid.box)
+        return evaluation.energy, -evaluation.forces.ravel()
+
+    bottom = minimize(energy, found.positions.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 400})
+    assert found.energies.mean() - bottom.fun / len(liquid.types) < 1e-4
+    assert np.linalg.norm(bottom.x.reshape(-1, 3) - found.positions, axis=1).max() < 0.2
+
+
+@pytest.mark.physics
+def test_residual_force_is_what_it_says(liquid, found):
+    forces = kob_andersen.evaluate(found.positions, liquid.types, liquid.box).forces
+    assert found.residual_rms == pytest.approx(np.sqrt((forces**2).mean()), rel=1e-6)
+    assert found.residual_rms < inherent.TOLERANCE * 3
+    # Particles stay near where they were: no jump across the box.
+    assert np.linalg.norm(found.positions - liquid.positions, axis=1).max() < 2
+    assert found.energies.sum() == pytest.approx(
+        kob_andersen.evaluate(found.positions, liquid.types, liquid.box).energy, rel=1e-12
+    )
+
+
+@pytest.mark.physics
+def test_unwrapped_configuration_gives_the_same_structure_elsewhere(liquid, found, device):
+    away = liquid.positions + liquid.box * np.random.default_rng(0).integers(-3, 4, liquid.positions.shape)
+    other = inherent.minimise(dataclasses.replace(liquid, positions=away), device)
+    # Rounding of the wrapped start may be amplified on the way down; the shift by whole boxes is exact.
+    np.testing.assert_allclose(other.positions - away, found.positions - liquid.positions, atol=0.01)
+
+
+@pytest.mark.physics
+@pytest.mark.slow
+def test_public_configurations_lie_where_they_are_known_to(reference, device):
+    for number in (1, 2, 3):
+        path = reference / "botan" / f"isoconfig_N4096T0.44_{number}_tc07.npz"
+        assert -7.68 < inherent.minimise(configuration.read(path), device).energies.mean() < -7.66
+
+
+def test_overlap_is_refused(liquid, device):
+    moved = liquid.positions.copy()
+    moved[0] = moved[1]
+    with pytest.raises(InputError, match="overlap"):
+        inherent.minimise(dataclasses.replace(liquid, positions=moved), device)
+
+
+@pytest.mark.physics
+def test_cages_lie_near_the_inherent_structure(liquid, found, device):
+    """Averaging over vibrations takes the thermal part away; a particle out of its cage from the start has no mean."""
+    engine = Engine(liquid.types, liquid.box, Dynamics("nve", 1.0), device)
+    anchors = found.positions.copy()
+    anchors[7] += 2.0
+    caged = cage.cages(liquid, anchors, engine, time=0.3, runs=2, seed=1, sample=0)
+
+    def rms(a, b):
+        return np.sqrt(((a - b)[np.arange(len(a)) != 7] ** 2).sum(axis=1).mean())
+
+    assert rms(caged.positions, found.positions) < 0.85 * rms(liquid.positions, found.positions)
+    assert caged.left[7] == 1
+    np.testing.assert_array_equal(caged.positions[7], anchors[7])
+    assert caged.left.mean() < 0.3
