@@ -1,0 +1,98 @@
+"""The command lines that others script against: what they print, and what they write."""
+
+import json
+
+import numpy as np
+import pytest
+
+from simulate import energy, inherent, isoconfigurational, published, store
+from simulate.command import InputError
+from tests.simulate import stages
+
+
+@pytest.fixture(scope="module")
+def sample(liquid, tmp_path_factory):
+    path = tmp_path_factory.mktemp("start") / "sample.h5"
+    arrays = {"positions": liquid.positions, "types": liquid.types, "box": liquid.box}
+    store.write(path, "sample", arrays, {"temperature": 1.0})
+    return path
+
+
+def test_energy_prints_one_line_of_json(sample):
+    done = stages.run("energy", sample)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    found = json.loads(done.stdout)
+    names = "n_particles energy_per_particle energy_per_particle_unshifted pressure temperature nearest_distance"
+    assert list(found) == [*names.split(), "directed_pairs"]
+    assert found["n_particles"] == 216
+    assert found["temperature"] == 1.0
+
+
+def test_missing_file_is_one_line(tmp_path):
+    done = stages.run("energy", tmp_path / "absent.h5")
+    assert done.returncode == 2
+    assert stages.error_of(done).endswith("absent.h5: no such file")
+
+
+@pytest.mark.physics
+def test_pressure_grows_by_the_ideal_share(sample, monkeypatch, capsys):
+    pressures = []
+    for temperature in (1.0, 1.5):
+        stages.call(monkeypatch, energy.main, sample, "--temperature", temperature)
+        pressures.append(json.loads(capsys.readouterr().out)["pressure"])
+    assert pressures[1] - pressures[0] == pytest.approx(1.2 * 0.5)
+
+
+def test_isoconfigurational_takes_times_from_a_relaxation_file(sample, tmp_path, monkeypatch, liquid):
+    relaxation, output = tmp_path / "relaxation.h5", tmp_path / "out.h5"
+    store.write(relaxation, "relaxation", {"sampling_time": np.array([0.1, 0.25])}, {})
+    common = ("--configuration", sample, "--temperature", 1.0, "--runs", 2, "--platform", "CPU")
+    stages.call(monkeypatch, isoconfigurational.main, *common, "--times-from", relaxation, "--output", output)
+    found = store.read(output, "isoconfigurational", ("types", "box", "positions"))
+    np.testing.assert_array_equal(found["time"], [0.1, 0.25])
+    targets = found["trajectory_target_positions"]
+    assert targets.shape == (2, 2, 216, 3)
+    assert targets.dtype == np.float32
+    assert found.settings["periodic_ensemble"] == "exact"
+    length = np.linalg.norm(targets - liquid.positions, axis=-1).mean(axis=(1, 2))
+    assert 0.05 < length[0] < length[1] < 1
+
+
+def test_supercell_is_labelled_and_refused_where_the_exact_ensemble_is_asked_for(sample, tmp_path, monkeypatch):
+    output = tmp_path / "out.h5"
+    common = ("--configuration", sample, "--temperature", 1.0, "--runs", 3, "--platform", "CPU", "--times", 0.03)
+    with pytest.raises(InputError, match="not allowed with argument"):
+        stages.call(monkeypatch, isoconfigurational.main, *common, "--supercell", 2, "--exact", "--output", output)
+    stages.call(monkeypatch, isoconfigurational.main, *common, "--supercell", 2, "--output", output)
+    found = store.read(output)
+    assert found.settings["periodic_ensemble"] == "supercell 2"
+    assert found["trajectory_target_positions"].shape == (1, 3, 216, 3)
+
+
+def test_inherent_writes_what_the_learning_stage_reads(sample, tmp_path, monkeypatch, capsys):
+    output = tmp_path / "inherent.h5"
+    stages.call(monkeypatch, inherent.main, sample, output, "--platform", "CPU", "--cage-time", 0.1, "--cage-runs", 1)
+    found = store.read(output, "inherent", ("positions", "types", "box", "inherent_positions", "cage_positions"))
+    assert found["inherent_energy"].shape == (216,)
+    assert f"{found['inherent_energy'].mean():.5f}" in capsys.readouterr().out
+
+
+def test_public_files_become_ours(reference, tmp_path, monkeypatch):
+    outputs = ("--sample", tmp_path / "s.h5", "--ensemble", tmp_path / "e.h5")
+    pickle = reference / "deepmind" / "test_small.pickle"
+    stages.call(monkeypatch, published.main, pickle, *outputs)
+    whole = store.read(tmp_path / "e.h5", "isoconfigurational")
+    assert (np.diff(whole["time"]) > 0).all()
+    assert (np.diff(whole["is_values"]) < 0).all()
+    stages.call(monkeypatch, published.main, pickle, *outputs, "--is-values", 0.368, 0.9)
+    chosen = store.read(tmp_path / "e.h5")
+    np.testing.assert_allclose(chosen["is_values"], [0.9, np.exp(-1)])
+    kept = [int(np.flatnonzero(whole["time"] == time)[0]) for time in chosen["time"]]
+    np.testing.assert_array_equal(chosen["trajectory_target_positions"], whole["trajectory_target_positions"][kept])
+    botan = reference / "botan" / "isoconfig_N4096T0.44_1_tc07.npz"
+    with pytest.raises(InputError, match="expected --time"):
+        stages.call(monkeypatch, published.main, botan, *outputs)
+    stages.call(monkeypatch, published.main, botan, *outputs, "--time", 4120)
+    assert store.read(tmp_path / "e.h5")["trajectory_target_positions"].shape == (1, 32, 4096, 3)
+    assert store.read(tmp_path / "s.h5", "sample").settings["temperature"] == 0.44
