@@ -92,7 +92,7 @@ def ridge_features(sample: Sample) -> np.ndarray:
     near = descriptors.neighbours(place, box, descriptors.REACH)
     columns = [descriptors.radial_densities(near, types), descriptors.bond_orders(near)]
     if sample.inherent_positions is not None:
-        moved = descriptors.thermal_displacement(sample.graph.positions, sample.inherent_positions)
+        moved = descriptors.thermal_displacement(sample.graph.positions, sample.inherent_positions, box)
         columns.append(np.linalg.norm(moved, axis=1)[:, None])
     values = np.concatenate(columns, axis=1)
     every = descriptors.averages(values, place, box, descriptors.AVERAGING_LENGTH, RIDGE_GENERATIONS)

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from learn import inherent
 from learn.graph import CUTOFF, Graph, build
+from learn.inherent import InherentModel
 from learn.model import Bapst2020
 from simulate import store
 from simulate.command import InputError
@@ -16,7 +18,7 @@ from simulate.configuration import Configuration
 
 KIND = "supercooled network"
 SCHEMA = 1
-NETWORKS = {"bapst2020": Bapst2020}
+NETWORKS = {"bapst2020": Bapst2020, inherent.KIND: InherentModel}
 
 
 @dataclass
@@ -33,8 +35,18 @@ class Trained:
     scale: np.ndarray
     provenance: dict = field(default_factory=dict)
 
-    def predict(self, structure: Graph | Configuration) -> np.ndarray:
-        """Return the propensity (M, N) of every particle, in sigma_AA."""
+    def predict(self, structure: Graph | Configuration, inherent_positions: np.ndarray | None = None) -> np.ndarray:
+        """Return the propensity (M, N) of every particle, in sigma_AA.
+
+        A model of the inherent structure takes `inherent_positions` (N, 3), or those of the configuration; where
+        there are none it minimises the energy first. The published network sees thermal positions only.
+        """
+        if isinstance(self.network, InherentModel):
+            if inherent_positions is None:
+                inherent_positions = getattr(structure, "inherent_positions", None)
+            types = np.asarray(structure.types)
+            features, level = inherent.inputs(structure.positions, types, structure.box, inherent_positions)
+            return inherent.predict(self.network, features, types, level)
         if isinstance(structure, Configuration):
             cutoff = self.settings.get("cutoff", CUTOFF)
             structure = build(structure.positions, structure.types, structure.box, cutoff)

@@ -93,9 +93,9 @@ def voronoi(positions: np.ndarray, box: np.ndarray):
     return cells
 
 
-def thermal_displacement(positions: np.ndarray, inherent_positions: np.ndarray) -> np.ndarray:
+def thermal_displacement(positions: np.ndarray, inherent_positions: np.ndarray, box: np.ndarray) -> np.ndarray:
     """Return the vectors (N, 3) from inherent to thermal positions, without the motion of all together."""
-    vectors = positions - inherent_positions
+    vectors = minimum_image(positions - inherent_positions, box)
     return vectors - vectors.mean(axis=0)
 
 

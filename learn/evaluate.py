@@ -139,7 +139,7 @@ def main() -> None:
     trained = checkpoint.load(arguments.model)
     names = dataset.samples(arguments.graphs, "test")
     samples = [dataset.load(arguments.graphs, name).at(trained.time) for name in names]
-    predictions = [trained.predict(sample.graph) for sample in samples]
+    predictions = [trained.predict(sample.graph, sample.inherent_positions) for sample in samples]
     shared = common(arguments.graphs, samples) | {
         "source": arguments.source,
         "model": arguments.name or trained.settings["model"],

@@ -1,6 +1,8 @@
 """Predict the propensity of every particle of one configuration.
 
-python -m learn.predict MODEL.pt CONFIGURATION OUT.h5
+python -m learn.predict [MODEL.pt] CONFIGURATION OUT.h5
+
+MODEL.pt is a checkpoint, or the name of a pretrained model in learn/pretrained.
 """
 
 import argparse
@@ -12,6 +14,23 @@ from learn import checkpoint
 from simulate import command, configuration, store
 from simulate.command import InputError
 
+PRETRAINED = Path(__file__).parent / "pretrained"
+DEFAULT = "ka-T0.440-public"
+
+
+def model_path(named: str) -> Path:
+    """Return the file of a model given by its path or by the name of a pretrained one.
+
+    Raises InputError where there is neither.
+    """
+    if Path(named).exists():
+        return Path(named)
+    pretrained = PRETRAINED / f"{named}.pt"
+    if pretrained.is_file():
+        return pretrained
+    known = ", ".join(sorted(path.stem for path in PRETRAINED.glob("*.pt")))
+    raise InputError(f"{named}: no such file, and no pretrained model of that name; there are {known}")
+
 
 def main() -> None:
     """Predict the propensity of every particle of a configuration, from its structure alone.
@@ -19,14 +38,16 @@ def main() -> None:
     OUT.h5 holds time (M,), propensity (M, N), and the positions, types and box predicted for.
     """
     parser = argparse.ArgumentParser(prog="python -m learn.predict", description=main.__doc__)
-    parser.add_argument("model", type=Path, help="MODEL.pt")
+    parser.add_argument(
+        "model", nargs="?", default=DEFAULT, help=f"MODEL.pt, or the name of a pretrained model (default: {DEFAULT})"
+    )
     parser.add_argument("configuration", type=Path, help="our files, the public formats, or what mdtraj reads")
     parser.add_argument("output", type=Path, help="OUT.h5")
     parser.add_argument("--threads", type=int, default=None)
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    trained = checkpoint.load(arguments.model)
+    trained = checkpoint.load(model_path(arguments.model))
     structure = configuration.read(arguments.configuration)
     try:
         propensity = trained.predict(structure)

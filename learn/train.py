@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from learn import checkpoint, dataset
+from learn import checkpoint, dataset, inherent
 from learn.edges import Incidence
 from learn.evaluate import correlation
 from learn.memory import keep_freed_memory
@@ -299,6 +299,15 @@ def train(
     return checkpoint.Trained(network.eval(), settings, time, mean, scale), history
 
 
+def train_inherent(graphs: Path, time: np.ndarray) -> tuple[checkpoint.Trained, list[dict]]:
+    """Train the linear model of inherent structures for the given times; return it and its one row of history."""
+    network, row = inherent.train(graphs, time)
+    described = dataset.settings(graphs)
+    settings = {"model": inherent.KIND, "temperature": described["temperature"], "species": "AB"}
+    settings |= {"generations": network.generations, "n_train": len(dataset.samples(graphs, "train"))}
+    return checkpoint.Trained(network, settings, time, np.zeros(len(time)), np.ones(len(time))), [row]
+
+
 def _continue_from(network: Bapst2020, start: checkpoint.Trained) -> None:
     if not isinstance(start.network, Bapst2020):
         raise InputError(f"--start: a {start.settings['model']}, expected bapst2020")
@@ -343,13 +352,18 @@ def tensorboard(folder: Path | None) -> Callable[[dict], None]:
 
 
 def main() -> None:
-    """Train the published network on the training split of graphs.h5; choose on its validation split."""
+    """Train a model on the training split of graphs.h5; the network is chosen on its validation split."""
     parser = argparse.ArgumentParser(prog="python -m learn.train", description=main.__doc__)
     add = parser.add_argument
     add("graphs", type=Path, help="graphs.h5")
     add("--output", type=Path, required=True, help="MODEL.pt to write")
     add("--history", type=Path, help="training curves to write (.csv)")
-    add("--model", choices=["bapst2020"], default="bapst2020")
+    add(
+        "--model",
+        choices=["bapst2020", inherent.KIND],
+        default="bapst2020",
+        help="the published network, or the linear model of inherent structures, which has no recipe, epochs or seed",
+    )
     add("--time-index", type=int, nargs="+", help="which times of graphs.h5, one output each (default: all)")
     add("--seed", type=int, default=0)
     add("--epochs", type=int, default=60, help="passes over the training configurations (published: 1000)")
@@ -371,17 +385,21 @@ def main() -> None:
     if not arguments.frugal:
         keep_freed_memory()
     state = arguments.output.with_name(arguments.output.name + ".state")
-    trained, history = train(
-        arguments.graphs,
-        chosen_times(arguments.graphs, arguments.time_index),
-        recipe,
-        arguments.epochs,
-        arguments.seed,
-        checkpoint.load(arguments.start) if arguments.start else None,
-        frugal=arguments.frugal,
-        state=state,
-        report=tensorboard(arguments.tensorboard),
-    )
+    time = chosen_times(arguments.graphs, arguments.time_index)
+    if arguments.model == inherent.KIND:
+        trained, history = train_inherent(arguments.graphs, time)
+    else:
+        trained, history = train(
+            arguments.graphs,
+            time,
+            recipe,
+            arguments.epochs,
+            arguments.seed,
+            checkpoint.load(arguments.start) if arguments.start else None,
+            frugal=arguments.frugal,
+            state=state,
+            report=tensorboard(arguments.tensorboard),
+        )
     if arguments.history:
         write_history(arguments.history, history)
     checkpoint.save(arguments.output, trained)

@@ -17,9 +17,9 @@ from simulate.box import minimum_image, wrap
 CELLS = 11
 SPACING = 0.4
 WIDTH = 0.25
-EPOCHS = 10
+EPOCHS = 20
 BATCH = 64
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 1e-3
 # Particles that train, and that choose the epoch; neighbourhoods overlap, more teach little.
 TRAINING_PARTICLES = 4000
 VALIDATION_PARTICLES = 1000
@@ -35,7 +35,7 @@ def draw(positions: np.ndarray, types: np.ndarray, box: np.ndarray, centres: np.
     axis = (np.arange(CELLS) - CELLS // 2) * SPACING
     half_edge = axis[-1] + 2 * WIDTH
     wrapped = wrap(positions, box)
-    spheres = cKDTree(wrapped, boxsize=box).query_ball_point(wrapped[centres], half_edge * 3**0.5)
+    spheres = cKDTree(wrapped, boxsize=box).query_ball_point(wrapped[centres], half_edge, p=np.inf)
     grids = np.zeros((len(centres), 2, CELLS, CELLS, CELLS), dtype=np.float32)
     for grid, centre, sphere in zip(grids, centres, spheres, strict=True):
         others = np.array([other for other in sphere if other != centre], dtype=int)
@@ -50,16 +50,17 @@ def draw(positions: np.ndarray, types: np.ndarray, box: np.ndarray, centres: np.
 
 
 def network(outputs: int) -> nn.Sequential:
-    """Return the network: three convolutions, a mean over the grid's rest, two layers."""
+    """Return the network: three convolutions and two layers; the first layer standardises the grids."""
     return nn.Sequential(
-        nn.Conv3d(2, 8, 3),
+        nn.BatchNorm3d(2, affine=False, momentum=None),
+        nn.Conv3d(2, 12, 3),
         nn.ReLU(),
-        nn.Conv3d(8, 16, 3, stride=2),
+        nn.Conv3d(12, 16, 3, stride=2),
         nn.ReLU(),
-        nn.Conv3d(16, 32, 3),
+        nn.Conv3d(16, 16, 3),
         nn.ReLU(),
         nn.Flatten(),
-        nn.Linear(32 * 8, 32),
+        nn.Linear(16 * 8, 32),
         nn.ReLU(),
         nn.Linear(32, outputs),
     )
@@ -85,8 +86,8 @@ def fit(
     wanted = torch.from_numpy(((target - mean) / scale).astype(np.float32))
     model = network(target.shape[1])
     steps = EPOCHS * -(-len(grids) // BATCH)
-    optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
     best, best_r = model.state_dict(), -np.inf
     with command.progress(steps, "cnn") as bar:
         for epoch in range(EPOCHS):

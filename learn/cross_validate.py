@@ -1,0 +1,202 @@
+"""Cross-validate the model of learn/inherent.py on the public BOTAN configurations, and write the pretrained one.
+
+python -m learn.cross_validate FOLDER --output cross_validation.csv --pretrained learn/pretrained/ka-T0.440-public.pt
+
+FOLDER holds `isoconfig_N4096T0.44_*.npz` (Shiba et al., J. Chem. Phys. 158, 084503 (2023)). Configurations, in the
+order of their numbers, are cut into folds; every model is trained, its penalty chosen, on the other folds.
+The table has one row per variant: the model, the model without one ingredient, or with another setting of it, each
+with its paired difference from the model, and the standard errors of both over configurations.
+"""
+
+import argparse
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from learn import checkpoint, inherent
+from learn.evaluate import SPECIES, correlation
+from simulate import command, configuration, published, store
+from simulate.command import InputError
+
+COLUMNS = ("variant", "species", "pcc_mean", "pcc_mean_error", "pcc_all", "difference", "difference_error")
+
+
+@dataclass
+class Described:
+    """A public configuration with its descriptors (N, S), propensity (M, N), and inherent positions (N, 3)."""
+
+    types: np.ndarray
+    box: np.ndarray
+    inherent_positions: np.ndarray
+    values: np.ndarray
+    propensity: np.ndarray
+    reliability: dict[str, float]
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the public configurations of a folder by their numbers. Raises InputError where there are none."""
+    found = sorted(folder.glob("isoconfig_*.npz"), key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)])
+    if not found:
+        raise InputError(f"{folder}: holds no isoconfig_*.npz, expected the public BOTAN configurations")
+    return found
+
+
+def described(path: Path, time: float, cache: Path | None) -> Described:
+    """Read, minimise and describe one configuration; inherent positions are kept in `cache` where given."""
+    from simulate.configuration import Configuration
+    from simulate.inherent import minimise
+
+    ensemble = published.read_botan(path, time)
+    start = Configuration(ensemble.positions, ensemble.types, ensemble.box, ensemble.temperature)
+    kept = None if cache is None else cache / f"{path.stem}.inherent.h5"
+    if kept is not None and kept.is_file():
+        place = configuration.read(kept).inherent_positions
+    else:
+        found = minimise(start)
+        place = found.positions
+        if kept is not None:
+            arrays = {"positions": start.positions, "types": start.types, "box": start.box}
+            arrays |= {"inherent_positions": place, "inherent_energy": found.energies}
+            store.write(kept, "inherent", arrays, {"temperature": start.temperature})
+    moved = np.linalg.norm(ensemble.targets.astype(np.float64) - start.positions, axis=-1)
+    values = inherent.describe(start.positions, start.types, start.box, place)
+    reliable = {name: _reliability(moved[0][:, start.types == of]) for name, of in SPECIES.items()}
+    return Described(start.types, start.box, place, values, moved.mean(axis=1), reliable)
+
+
+def _reliability(moved: np.ndarray) -> float:
+    """Return 1 - noise / variance of the mean of displacements (R, N) over the runs."""
+    return float(1 - (moved.var(axis=0, ddof=1) / len(moved)).mean() / moved.mean(axis=0).var())
+
+
+def level(one: Described) -> float:
+    """Return the mean inherent energy per particle."""
+    return float(one.values[:, [inherent.NAMES.index(f"energy with {name}") for name in "AB"]].sum(axis=1).mean())
+
+
+def statistics(one: Described, features: np.ndarray, species: int) -> inherent.Statistics:
+    return inherent.statistics(features, one.propensity, one.types == species, level(one))
+
+
+def validate(samples: Sequence[Described], features: Sequence[np.ndarray], species: int, folds: int) -> dict:
+    """Return `each`, Pearson's correlation of every configuration when held out, and `pcc_all`, pooled."""
+    parts = [statistics(one, x, species) for one, x in zip(samples, features, strict=True)]
+    held = [list(part) for part in np.array_split(np.arange(len(samples)), folds)]
+    each, predicted, measured = np.zeros(len(samples)), [], []
+    for fold in held:
+        training = [part for index, part in enumerate(parts) if index not in fold]
+        weights, _ = inherent.ridge(training)
+        intercept, slope = inherent.levels(training)
+        for index in fold:
+            chosen = samples[index].types == species
+            x = features[index][chosen] @ weights[:, 0] + intercept[0] + slope[0] * parts[index].level
+            y = samples[index].propensity[0, chosen]
+            each[index] = correlation(x, y)
+            predicted.append(x)
+            measured.append(y)
+    return {"each": each, "pcc_all": correlation(np.concatenate(predicted), np.concatenate(measured))}
+
+
+def variants(samples: Sequence[Described]) -> Iterable[tuple[str, list[np.ndarray]]]:
+    """Yield the model (first) and its variants: a name, and the features of every configuration."""
+    whole = list(inherent.NAMES)
+
+    def features(names: Sequence[str], generations: int = inherent.GENERATIONS) -> list[np.ndarray]:
+        columns = [inherent.NAMES.index(name) for name in names]
+        return [
+            inherent.shells(one.values[:, columns], one.types, one.box, one.inherent_positions, generations)
+            for one in samples
+        ]
+
+    yield "model", features(whole)
+    for group, names in inherent.GROUPS.items():
+        yield f"without {group}", features([name for name in whole if name not in names])
+    yield "energy alone", features(inherent.GROUPS["energy"])
+    yield "energy and species", features([*inherent.GROUPS["energy"], "is B"])
+    for generations in (0, 1, 2, 4, 6, 10):
+        yield f"{generations} generations", features(whole, generations)
+
+
+def table(samples: Sequence[Described], folds: int, ablation: bool) -> list[dict]:
+    """Return one row per variant and species."""
+    rows, model = [], {}
+    for name, features in variants(samples):
+        for label, species in SPECIES.items():
+            found = validate(samples, features, species, folds)
+            model.setdefault(label, found["each"])
+            difference = found["each"] - model[label]
+            rows.append(
+                {
+                    "variant": name,
+                    "species": label,
+                    "pcc_mean": found["each"].mean(),
+                    "pcc_mean_error": _error(found["each"]),
+                    "pcc_all": found["pcc_all"],
+                    "difference": difference.mean(),
+                    "difference_error": _error(difference),
+                }
+            )
+            print("{variant}, {species}: PCC mean {pcc_mean:.4f} +- {pcc_mean_error:.4f}, ".format(**rows[-1]), end="")
+            print("PCC all {pcc_all:.4f}, difference {difference:+.4f} +- {difference_error:.4f}".format(**rows[-1]))
+        if not ablation:
+            break
+    return rows
+
+
+def _error(values: np.ndarray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def pretrained(samples: Sequence[Described], time: float, scores: dict) -> checkpoint.Trained:
+    """Return the model of all configurations."""
+    features = [inherent.shells(s.values, s.types, s.box, s.inherent_positions, inherent.GENERATIONS) for s in samples]
+    parts = {
+        species: [statistics(one, x, species) for one, x in zip(samples, features, strict=True)]
+        for species in SPECIES.values()
+    }
+    model, penalties = inherent.fit(parts, 1)
+    settings = {"model": inherent.KIND, "temperature": 0.44, "density": published.BOTAN_DENSITY, "species": "AB"}
+    settings |= {"n_train": len(samples), "n_runs": 32, "generations": inherent.GENERATIONS}
+    settings |= {"penalty": {name: float(penalties[of][0]) for name, of in SPECIES.items()}}
+    settings |= {"cross_validation": scores, "trained_on": "h3-Open-BDEC/pyg_botan, small_data/T0.44/train"}
+    return checkpoint.Trained(model, settings, np.array([time]), np.zeros(1), np.ones(1))
+
+
+def main() -> None:
+    """Cross-validate by configuration on public data; write a table and, if asked, the model of all of them."""
+    parser = argparse.ArgumentParser(prog="python -m learn.cross_validate", description=main.__doc__)
+    parser.add_argument("folder", type=Path, help="folder of isoconfig_*.npz")
+    parser.add_argument("--time", type=float, default=4120.0, help="time of the runs, tau (default: tau_alpha at 0.44)")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--no-ablation", action="store_true", help="the model only")
+    parser.add_argument("--cache", type=Path, help="folder to keep inherent structures in")
+    parser.add_argument("--output", type=Path, required=True, help="table to write (.csv)")
+    parser.add_argument("--pretrained", type=Path, help="MODEL.pt of all configurations to write")
+    arguments = parser.parse_args()
+    paths = files(arguments.folder)
+    if not 2 <= arguments.folds <= len(paths):
+        raise InputError(f"--folds {arguments.folds}: expected 2 to {len(paths)}, the number of configurations")
+    samples = []
+    with command.progress(len(paths), "describe", "configuration") as bar:
+        for path in paths:
+            samples.append(described(path, arguments.time, arguments.cache))
+            bar.update()
+    for name in SPECIES:
+        ceiling = np.mean([one.reliability[name] ** 0.5 for one in samples])
+        print(f"{len(samples)} configurations, {name}: noise ceiling {ceiling:.4f}")
+    rows = table(samples, arguments.folds, not arguments.no_ablation)
+    with store.replacing(arguments.output) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({k: f"{v:.5f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    if arguments.pretrained:
+        scores = {row["species"]: round(float(row["pcc_mean"]), 4) for row in rows if row["variant"] == "model"}
+        checkpoint.save(arguments.pretrained, pretrained(samples, arguments.time, scores))
+
+
+if __name__ == "__main__":
+    command.run(main)
