@@ -47,10 +47,13 @@ def draw(rows: dict[str, np.ndarray]):
     _sketch(axes[0, 0], gap=False)
     _sketch(axes[0, 1], gap=True)
     looks = _looks(rows)
+    # Equal values at different temperatures are drawn side by side.
+    places = {t: 0.08 * i for i, t in enumerate(np.unique(rows["temperature"]))}
+    beside = {**rows, "shell": rows["shell"] + [places[t] for t in rows["temperature"]]}
     for (temperature, time), look in looks.items():
         chosen = (rows["temperature"] == temperature) & _equal(rows["time"], time)
-        _removal(axes[1, 0], rows, chosen, look)
-        _gap(axes[1, 1], rows, chosen, look)
+        _removal(axes[1, 0], beside, chosen, look)
+        _gap(axes[1, 1], beside, chosen, look)
     axes[1, 0].set(ylabel="correlation with full prediction")
     axes[1, 0].set_ylim(top=1.02)
     axes[1, 1].set(yscale="log", ylabel=r"$\Delta_\mathrm{rms}\,/\,\delta$")
@@ -156,11 +159,11 @@ def caption(rows: dict[str, np.ndarray]) -> str:
         "How far the network looks. Two changes of what it sees around a marked particle (red): (a) everything beyond "
         "shell h is removed; (b) everything beyond shell h is pushed outwards by δ, which opens a gap between the "
         "shells h and h + 1 (drawn for h = 2; shell h: particles h edges away in the unperturbed graph). (c) Removal: "
-        "Pearson correlation of the prediction from h shells with the prediction from the whole configuration. (d) Gap: "
-        f"root-mean-square change Δ_rms of the predicted propensity divided by δ; line and full symbols: {limit}. Each "
-        f"point: {counts} marked A particles in held-out configurations; those of which the shell wraps around the "
-        "box are left out. This is the reach of the network, not a measured correlation length. T in ε/k_B, times t "
-        "in τ; σ, ε, τ: Lennard-Jones units of the A particles."
+        "Pearson correlation of the prediction from h shells with the prediction from the whole configuration. (d) "
+        f"Gap: root-mean-square change Δ_rms of the predicted propensity divided by δ; line and full symbols: {limit}. "
+        f"Each point: {counts} marked A particles in held-out configurations; those of which the shell wraps around "
+        "the box are left out. This is the reach of the network, not a measured correlation length. T in ε/k_B, times "
+        "t in τ; σ, ε, τ: Lennard-Jones units of the A particles."
     )
 
 
