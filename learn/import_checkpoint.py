@@ -45,7 +45,7 @@ class Entry:
 
 
 def read_bundle(prefix: str | Path) -> dict[str, np.ndarray]:
-    """Return the tensors of a bundle by name, float32 ones only, optimiser slots left out.
+    """Return the tensors of a bundle by name, those of type float32.
 
     Raises InputError where a file is missing, damaged (checksums), or no bundle of one shard.
     """
@@ -62,14 +62,13 @@ def read_bundle(prefix: str | Path) -> dict[str, np.ndarray]:
     content = data.read_bytes()
     tensors = {}
     for name, entry in entries.items():
-        if entry.dtype != FLOAT32 or name.endswith(("/Adam", "/Adam_1")):
-            continue
         raw = content[entry.offset : entry.offset + entry.size]
-        if entry.shard != 0 or len(raw) != entry.size or entry.size != 4 * int(np.prod(entry.shape)):
-            raise InputError(f"{data}: {name} of shape {entry.shape} does not fit into the file (truncated?)")
+        if entry.shard != 0 or len(raw) != entry.size or entry.size == 0:
+            raise InputError(f"{data}: {name} does not fit into the file (truncated?)")
         if masked(crc32c(raw)) != entry.checksum:
             raise InputError(f"{data}: the checksum of {name} is wrong: the file is damaged")
-        tensors[name] = np.frombuffer(raw, dtype="<f4").reshape(entry.shape)
+        if entry.dtype == FLOAT32 and entry.size == 4 * int(np.prod(entry.shape)):
+            tensors[name] = np.frombuffer(raw, dtype="<f4").reshape(entry.shape)
     return tensors
 
 

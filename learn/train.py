@@ -35,7 +35,8 @@ class Recipe:
     falls to 0 along a half cosine; standardised: targets have mean 0 and variance 1 at each time, undone in the
     checkpoint; edge_scale: the sum over edges is multiplied by this while training, and the weights behind it by the
     same once at the end (None: 1 / mean number of edges), so that one learning rate suits all weights; augmentation:
-    'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or without inversion.
+    'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or without inversion; start:
+    the network whose weights are gone on from, its last layer first fitted to the new targets, or None for random ones.
     """
 
     learning_rate: float
@@ -44,13 +45,20 @@ class Recipe:
     standardised: bool
     edge_scale: float | None
     augmentation: str
-    bias: float
+    start: str | None
 
+
+# The weights published with Bapst et al. (2020), for T = 0.44 and F_s = 0.9, as learn.import_checkpoint reads them.
+PUBLISHED_WEIGHTS = Path(__file__).parent / "pretrained" / "bapst2020-T0.440-Fs0.9.pt"
 
 RECIPES = {
-    "published": Recipe(1e-4, 0.0, False, False, 1.0, "cube", 0.1),
-    "default": Recipe(1e-3, 0.05, True, True, None, "rotation", 0.1),
+    "published": Recipe(1e-4, 0.0, False, False, 1.0, "cube", None),
+    "scratch": Recipe(1e-3, 0.05, True, True, None, "rotation", None),
+    "transfer": Recipe(1e-4, 0.05, True, True, None, "rotation", str(PUBLISHED_WEIGHTS.name)),
 }
+BIAS = 0.1
+# Ridge of the readout fit, in units of the mean variance of the features.
+RIDGE = 1e-3
 
 
 @dataclass
@@ -94,8 +102,8 @@ def normalisation(path: Path, names: list[str], time: np.ndarray) -> tuple[np.nd
     return mean, scale, edges / nodes
 
 
-def initialise(network: Bapst2020, seed: int, bias: float) -> None:
-    """Draw the weights as published: variance scaling 1.0 (truncated normal, inputs), biases constant."""
+def initialise(network: Bapst2020, seed: int) -> None:
+    """Draw the weights as published: variance scaling 1.0 (truncated normal, inputs), biases 0.1."""
     random = torch.Generator().manual_seed(seeds.integer(seeds.generator(seed, "initialise")))
     for layer in network.modules():
         if isinstance(layer, torch.nn.Linear):
@@ -104,7 +112,7 @@ def initialise(network: Bapst2020, seed: int, bias: float) -> None:
             torch.nn.init.trunc_normal_(
                 layer.weight, std=deviation, a=-2 * deviation, b=2 * deviation, generator=random
             )
-            torch.nn.init.constant_(layer.bias, bias)
+            torch.nn.init.constant_(layer.bias, BIAS)
 
 
 def orientation(random: np.random.Generator, augmentation: str) -> torch.Tensor:
@@ -267,7 +275,7 @@ def train(
 ) -> tuple[checkpoint.Trained, list[dict]]:
     """Train one network for the given times; return it and its history.
 
-    `start`: a network to go on from instead of random weights; its last layer too where the number of times agrees.
+    `start`: a network to go on from instead of random weights.
     Raises InputError where splits overlap or are empty, targets are unusable, or training diverges.
     """
     dataset.check_separate(graphs)
@@ -277,14 +285,15 @@ def train(
         mean, scale = np.zeros_like(mean), np.ones_like(scale)
     network = Bapst2020(outputs=len(time))
     network.frugal = frugal
-    initialise(network, seed, recipe.bias)
+    initialise(network, seed)
     edge_scale = recipe.edge_scale or 1 / edges
+    batch_of = loader(graphs, time, mean, scale)
     if start is None:
         network.edge_scale = edge_scale
     else:
-        _continue_from(network, start)
+        go_on_from(network, start, (batch_of(name) for name in names["train"]))
         network.fold(edge_scale)
-    history = fit(network, loader(graphs, time, mean, scale), names, recipe, epochs, seed, **options)
+    history = fit(network, batch_of, names, recipe, epochs, seed, **options)
     network.fold(1.0)
     network.frugal = False
     described = dataset.settings(graphs)
@@ -308,12 +317,32 @@ def train_inherent(graphs: Path, time: np.ndarray) -> tuple[checkpoint.Trained, 
     return checkpoint.Trained(network, settings, time, np.zeros(len(time)), np.ones(len(time))), [row]
 
 
-def _continue_from(network: Bapst2020, start: checkpoint.Trained) -> None:
+def go_on_from(network: Bapst2020, start: checkpoint.Trained, batches: Iterable[Batch]) -> None:
+    """Take over all weights of another network but the last layer's; fit that one to the targets.
+
+    What the other network has learned to see of the structure serves other times and temperatures: the 64 channels
+    before its last layer predict the new targets by ridge regression, which is where training then starts.
+    """
     if not isinstance(start.network, Bapst2020):
         raise InputError(f"--start: a {start.settings['model']}, expected bapst2020")
-    own = network.state_dict()
-    given = start.network.state_dict()
-    network.load_state_dict({name: w if w.shape == own[name].shape else own[name] for name, w in given.items()})
+    last = network.decoder[-1]
+    given = {name: weight for name, weight in start.network.state_dict().items() if not name.startswith("decoder.4.")}
+    network.load_state_dict(given, strict=False)
+    network.decoder[-1] = torch.nn.Identity()
+    products, count = 0.0, 0
+    with torch.no_grad():
+        for batch in batches:
+            features = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen]
+            rows = torch.cat([torch.ones(len(features), 1), features, batch.target[batch.chosen]], dim=1).double()
+            products, count = products + rows.T @ rows, count + len(rows)
+        means = products[0] / count
+        covariance = products / count - means[:, None] * means
+        width = last.in_features
+        own, cross = covariance[1 : width + 1, 1 : width + 1], covariance[1 : width + 1, width + 1 :]
+        weight = torch.linalg.solve(own + RIDGE * own.diagonal().mean() * torch.eye(width), cross)
+        last.weight.copy_(weight.T)
+        last.bias.copy_(means[width + 1 :] - means[1 : width + 1] @ weight)
+    network.decoder[-1] = last
 
 
 def write_history(path: Path, history: list[dict]) -> None:
@@ -366,11 +395,11 @@ def main() -> None:
     )
     add("--time-index", type=int, nargs="+", help="which times of graphs.h5, one output each (default: all)")
     add("--seed", type=int, default=0)
-    add("--epochs", type=int, default=60, help="passes over the training configurations (published: 1000)")
-    add("--recipe", choices=RECIPES, default="default")
+    add("--epochs", type=int, default=40, help="passes over the training configurations (published: 1000)")
+    add("--recipe", choices=RECIPES, default="transfer", help="default: go on from the published weights")
     add("--learning-rate", type=float, help="instead of the recipe's")
     add("--augmentation", choices=["cube", "rotation"], help="instead of the recipe's")
-    add("--start", type=Path, help="MODEL.pt to go on from instead of random weights")
+    add("--start", type=Path, help="MODEL.pt to go on from instead of the recipe's start")
     add("--frugal", action="store_true", help="half the memory, a little slower")
     add("--threads", type=int, default=1)
     add("--tensorboard", type=Path, metavar="FOLDER", help="write TensorBoard logs")
@@ -378,9 +407,11 @@ def main() -> None:
     if arguments.epochs < 1:
         raise InputError(f"--epochs {arguments.epochs}: expected at least 1")
     given = {name: getattr(arguments, name) for name in ("learning_rate", "augmentation")}
+    given["start"] = arguments.start and str(arguments.start)
     recipe = replace(RECIPES[arguments.recipe], **{name: value for name, value in given.items() if value is not None})
     if not recipe.learning_rate > 0:
         raise InputError(f"--learning-rate {recipe.learning_rate}: expected a positive number")
+    start = arguments.start or (PUBLISHED_WEIGHTS if recipe.start else None)
     torch.set_num_threads(arguments.threads)
     if not arguments.frugal:
         keep_freed_memory()
@@ -395,7 +426,7 @@ def main() -> None:
             recipe,
             arguments.epochs,
             arguments.seed,
-            checkpoint.load(arguments.start) if arguments.start else None,
+            checkpoint.load(start) if start else None,
             frugal=arguments.frugal,
             state=state,
             report=tensorboard(arguments.tensorboard),
