@@ -10,6 +10,7 @@ from analysis import propensity
 from learn import dataset
 from learn.checkpoint import Trained
 from learn.graph import CUTOFF, Graph, build
+from learn.model import Bapst2020
 from simulate import configuration, store
 from simulate.command import InputError
 
@@ -37,6 +38,8 @@ def read(path: str | Path, trained: Trained, truth: str | Path | None = None, sp
     `truth` is a propensity file or an ensemble of that configuration; an ensemble brings its own.
     Raises InputError where a file cannot be read, or `truth` does not belong to the configuration or the times.
     """
+    if not isinstance(trained.network, Bapst2020):
+        raise InputError(f"model {trained.settings.get('model')!r}: expected a graph network of thermal positions")
     if kind_of(path) == "graphs":
         if truth is not None:
             raise InputError(f"--truth: {path} carries its own propensities")

@@ -1,0 +1,165 @@
+"""How heterogeneous a propensity field is, measured and predicted: distribution, susceptibility, spatial correlation.
+
+    python -m analysis.heterogeneity graphs.h5 OUT.h5 --predictions predictions.h5 ... [--table OUT.csv]
+
+Over the predicted (test) configurations and A particles. Every quantity is given of both fields, `_true` and
+`_predicted`. chi_4(t) of the trajectories themselves is in relaxation.h5 (analysis.relaxation).
+"""
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from analysis import fields
+from simulate import command, store
+from simulate.box import minimum_image
+from simulate.command import InputError
+
+BIN_WIDTH = 0.2
+# Values of propensity over its mean.
+HISTOGRAM_EDGES = np.linspace(0, 5, 101)
+
+
+def spatial_covariance(
+    positions: np.ndarray, box: np.ndarray, values: np.ndarray, edges: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return sum of dv_i dv_j over the pairs i < j by distance bin, (M, B), and their number (B,).
+
+    `values` (M, N), dv_i = v_i minus the mean of the configuration, so that the sum over all pairs is -1/2 of the sum
+    of dv_i^2: at large distances the covariance is slightly negative, as in any closed box.
+    """
+    deviation = values - values.mean(axis=1, keepdims=True)
+    total, count = np.zeros((len(values), len(edges) - 1)), np.zeros(len(edges) - 1, dtype=int)
+    # Row by row: all distances of 4096 particles at once need 400 MB.
+    for i in range(len(positions) - 1):
+        distance = np.linalg.norm(minimum_image(positions[i + 1 :] - positions[i], box), axis=1)
+        inside = (distance >= edges[0]) & (distance < edges[-1])
+        bins = np.searchsorted(edges, distance[inside], side="right") - 1
+        count += np.bincount(bins, minlength=len(count))
+        for time, row in enumerate(deviation):
+            total[time] += row[i] * np.bincount(bins, row[i + 1 :][inside], minlength=len(count))
+    return total, count
+
+
+def correlation_length(r: np.ndarray, correlation: np.ndarray, first: float = 1.0, smallest: float = 0.02) -> float:
+    """Return xi of C(r) = c exp(-r / xi), least squares of log C from `first` to where C falls below `smallest`.
+
+    NaN where fewer than four bins are left or C does not fall.
+    """
+    used = r >= first
+    low = np.flatnonzero(used & ~(correlation > smallest))
+    if len(low):
+        used[low[0] :] = False
+    if used.sum() < 4:
+        return np.nan
+    slope = np.polyfit(r[used], np.log(correlation[used]), 1)[0]
+    return float(-1 / slope) if slope < 0 else np.nan
+
+
+def susceptibility(means: np.ndarray, n_particles: int) -> np.ndarray:
+    """Return N var(mean propensity of a configuration) / <propensity>^2, (M,), from `means` (S, M); NaN for S = 1.
+
+    The four-point susceptibility of the propensity field over configurations: the structural part of the fluctuations
+    of the dynamics (Berthier and Jack, Phys. Rev. E 76, 041509 (2007)). Particles that do not know of
+    each other give var(propensity) / <propensity>^2.
+    """
+    if len(means) < 2:
+        return np.full(means.shape[1], np.nan)
+    return n_particles * means.var(axis=0, ddof=1) / means.mean(axis=0) ** 2
+
+
+def describe(values: list[np.ndarray], noise: list[np.ndarray], covariance: np.ndarray, count: np.ndarray) -> dict:
+    """Return what characterises one field: arrays over M times.
+
+    values: per configuration (M, N_A); noise: per configuration the mean squared standard error (M,), zero for a
+    prediction; covariance (M, B) summed over pairs, count (B,). C(r) is divided by the variance within configurations
+    less the noise. (Noise common to neighbours, from runs in which they move together, stays in C(r); it falls
+    as 1 / runs.) The distribution is that of propensity / mean, noise included.
+    """
+    variance = np.mean([v.var(axis=1) for v in values], axis=0)
+    means = np.array([v.mean(axis=1) for v in values])
+    scaled = np.concatenate([v / means.mean(axis=0)[:, None] for v in values], axis=1)
+    centred = scaled - scaled.mean(axis=1, keepdims=True)
+    width = centred.std(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = covariance / count / (variance - np.mean(noise, axis=0))[:, None]
+        skewness = (centred**3).mean(axis=1) / width**3
+    density = [np.histogram(row, HISTOGRAM_EDGES)[0] / (len(row) * np.diff(HISTOGRAM_EDGES)) for row in scaled]
+    return {
+        "mean": means.mean(axis=0),
+        "relative_width": width,
+        "skewness": skewness,
+        "susceptibility": susceptibility(means, values[0].shape[1]),
+        "correlation": correlation,
+        "density": np.array(density),
+    }
+
+
+def compare(graphs: str | Path, predictions: Sequence[str | Path]) -> dict[str, np.ndarray]:
+    """Return the arrays of the file: time (M,), r (B,), bins of the distribution, and `describe` of both fields.
+
+    Raises InputError where the files do not belong together.
+    """
+    names = fields.samples(predictions[0])
+    read = [fields.read(graphs, predictions, name) for name in names]
+    half = min(case.box.min() for case in read) / 2
+    edges = np.arange(0, half + 1e-9, BIN_WIDTH)
+    kinds = {"true": [], "predicted": []}
+    sums = {name: 0 for name in kinds}
+    count = np.zeros(len(edges) - 1, dtype=int)
+    noise = []
+    with command.progress(len(read), "heterogeneity", "sample") as bar:
+        for case in read:
+            chosen = case.types == 0
+            if not chosen.any():
+                raise InputError(f"{graphs}: {case.sample} has no A particles")
+            both = np.concatenate([case.truth[:, chosen], case.prediction[:, chosen]])
+            total, pairs = spatial_covariance(case.positions[chosen], case.box, both, edges)
+            for name, part, values in zip(kinds, np.split(total, 2), np.split(both, 2), strict=True):
+                sums[name] = sums[name] + part
+                kinds[name].append(values)
+            noise.append((case.standard_error[:, chosen] ** 2).mean(axis=1))
+            count += pairs
+            bar.update()
+    r = (edges[1:] + edges[:-1]) / 2
+    arrays = {"time": read[0].time, "r": r, "n_pairs": count, "density_edges": HISTOGRAM_EDGES}
+    silent = [np.zeros_like(values) for values in noise]
+    for name, errors in (("true", noise), ("predicted", silent)):
+        found = describe(kinds[name], errors, sums[name], count)
+        found["correlation_length"] = np.array([correlation_length(r, row) for row in found["correlation"]])
+        arrays |= {f"{quantity}_{name}": values for quantity, values in found.items()}
+    return arrays
+
+
+SUMMARY = ("mean", "relative_width", "skewness", "susceptibility", "correlation_length")
+
+
+def main() -> None:
+    """Read the arguments, compute, write."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.heterogeneity", description=__doc__.splitlines()[0])
+    parser.add_argument("graphs", help="graphs.h5")
+    parser.add_argument("output", help="OUT.h5")
+    parser.add_argument("--predictions", nargs="+", required=True, help="predictions.h5 of one or more times")
+    parser.add_argument("--table", help="one row per time and field (.csv)")
+    arguments = parser.parse_args()
+    arrays = compare(arguments.graphs, arguments.predictions)
+    temperature = fields.read(arguments.graphs).temperature
+    store.write(arguments.output, "heterogeneity", arrays, {"temperature": temperature, "bin_width": BIN_WIDTH})
+    if arguments.table:
+        with store.replacing(arguments.table) as path, open(path, "w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("temperature", "time", "field", *SUMMARY))
+            for index, time in enumerate(arrays["time"]):
+                for field in ("true", "predicted"):
+                    numbers = [arrays[f"{name}_{field}"][index] for name in SUMMARY]
+                    writer.writerow((temperature, time, field, *numbers))
+    for index, time in enumerate(arrays["time"]):
+        widths = ", ".join(f"{f}: width {arrays[f'relative_width_{f}'][index]:.3f}" for f in ("true", "predicted"))
+        print(f"t = {time:g}: {widths} of the mean")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,78 @@
+"""Transfer: the same numbers as an evaluation at home, and known correlations abroad."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from analysis import transfer
+from analysis.transfer import Source
+from learn import checkpoint, dataset
+from learn.model import Bapst2020
+from simulate import store
+from simulate.command import InputError
+from tests.analysis import figure_inputs
+
+
+@pytest.fixture
+def model(tmp_path):
+    torch.manual_seed(0)
+    settings = {"model": "bapst2020", "cutoff": 2.0, "seed": 3}
+    trained = checkpoint.Trained(Bapst2020(outputs=2), settings, np.array([0.15, 2.0]), np.zeros(2), np.ones(2))
+    checkpoint.save(tmp_path / "model.pt", trained)
+    return Source(tmp_path / "model.pt", 0.7)
+
+
+def graphs_of(folder, model, temperature, slope):
+    """A graphs.h5 whose propensity is `slope` times what the model predicts for its first time, at both times."""
+    folder.mkdir()
+    figure_inputs.write_graphs(folder / "graphs.h5", temperature)
+    trained = checkpoint.load(model.path)
+    import h5py
+
+    with h5py.File(folder / "graphs.h5", "r+") as file:
+        for name in figure_inputs.SAMPLES:
+            file[name].attrs["identity"] = name
+        file.flush()
+    for name in figure_inputs.SAMPLES:
+        prediction = trained.predict(dataset.load(folder / "graphs.h5", name).graph)
+        with h5py.File(folder / "graphs.h5", "r+") as file:
+            file[name]["propensity"][...] = slope * prediction[[0, 0]]
+            file[name]["standard_error"][...] = 0.0
+    return Source(folder / "graphs.h5", temperature)
+
+
+def test_matrix_of_known_correlations(tmp_path, model):
+    """Propensities proportional to the first output: r = 1 and -1, whatever the time and the scale."""
+    home, away = graphs_of(tmp_path / "a", model, 0.7, 2.0), graphs_of(tmp_path / "b", model, 1.0, -5.0)
+    rows = transfer.matrix([model], [home, away])
+    assert len(rows) == 2 * 2 * 2
+    for row in rows:
+        sign = 1 if row["temperature"] == 0.7 else -1
+        assert row["trained_temperature"] == 0.7
+        assert row["ceiling_mean"] == pytest.approx(1)
+        if row["trained_time"] == 0.15:
+            assert row["pcc_mean"] == pytest.approx(sign, abs=1e-5)
+        else:
+            assert abs(row["pcc_mean"]) < 0.999
+    assert {row["time"] for row in rows} == {0.15, 2.0}
+    assert {row["n_test"] for row in rows} == {2}
+
+
+def test_file_to_file(tmp_path, model, monkeypatch):
+    graphs = graphs_of(tmp_path / "a", model, 0.7, 1.0)
+    words = ["x", tmp_path / "out.csv", "--models", model.path, "--trained-at", 0.7]
+    words += ["--graphs", graphs.path, "--tested-at", 0.7]
+    monkeypatch.setattr("sys.argv", [str(word) for word in words])
+    transfer.main()
+    with open(tmp_path / "out.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == transfer.COLUMNS
+    assert len(rows) == 4
+    monkeypatch.setattr("sys.argv", [str(word) for word in [*words, 0.8]])
+    with pytest.raises(InputError, match="--tested-at: 2 given for 1 files"):
+        transfer.main()
+    store.write(tmp_path / "none.h5", "graphs", {"time": np.array([1.0])}, {})
+    with pytest.raises(InputError, match="no test samples"):
+        transfer.matrix([model], [Source(tmp_path / "none.h5", 0.7)])
