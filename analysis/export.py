@@ -2,8 +2,9 @@
 
     python -m analysis.export results/T0.700/graphs.h5 [--predictions MODEL/predictions.h5] --output s0000.xyz
 
-One frame per time. Columns: species (A or B), pos (3), propensity, standard_error and, with predictions, prediction and
-error (prediction minus propensity). The comment line holds Lattice, Properties, pbc, time, and temperature where known.
+One frame per time. Columns: species (Ni for A, P for B: programs want elements, and the mixture was made after
+Ni80P20), type (0 = A, 1 = B), pos (3), propensity, standard_error and, with predictions, prediction and error
+(prediction minus propensity). The comment line holds Lattice, Properties, pbc, time, and temperature where known.
 Format: https://github.com/libAtoms/extxyz. Lengths in sigma_AA.
 """
 
@@ -19,7 +20,7 @@ from simulate import command, store
 def frames(configuration: fields.Fields) -> list[str]:
     """Return one extended-XYZ frame per time; positions are wrapped into the box."""
     positions = periodic.wrap(configuration.positions, configuration.box)
-    species = np.array(["A", "B"])[configuration.types]
+    species = np.array(["Ni", "P"])[configuration.types]
     return [_frame(configuration, index, positions, species) for index in range(len(configuration.time))]
 
 
@@ -28,12 +29,15 @@ def _frame(configuration: fields.Fields, index: int, positions: np.ndarray, spec
     if configuration.prediction is not None:
         columns |= {"prediction": configuration.prediction, "error": configuration.error}
     lattice = " ".join(f"{edge:.8g}" for edge in np.diag(configuration.box).ravel())
-    properties = ":".join(["species:S:1:pos:R:3", *(f"{name}:R:1" for name in columns)])
+    properties = ":".join(["species:S:1:type:I:1:pos:R:3", *(f"{name}:R:1" for name in columns)])
     comment = f'Lattice="{lattice}" Properties={properties} pbc="T T T" time={configuration.time[index]:.8g}'
     if configuration.temperature is not None:
         comment += f" temperature={configuration.temperature:.8g}"
     numbers = np.column_stack([positions, *(field[index] for field in columns.values())])
-    lines = [f"{name} " + " ".join(f"{value:.8g}" for value in row) for name, row in zip(species, numbers, strict=True)]
+    lines = [
+        f"{name} {kind} " + " ".join(f"{value:.8g}" for value in row)
+        for name, kind, row in zip(species, configuration.types, numbers, strict=True)
+    ]
     return "\n".join([str(len(species)), comment, *lines]) + "\n"
 
 

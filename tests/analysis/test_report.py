@@ -273,9 +273,10 @@ def test_export_is_read_back_with_all_fields(folder, tmp_path):
         assert int(first) == n_particles
         assert f"time={shown.time[index]:g} temperature=0.7" in comment
         names = re.search(r"Properties=(\S+)", comment)[1].split(":")[0::3]
-        assert names == ["species", "pos", "propensity", "standard_error", "prediction", "error"]
-        assert [row.split()[0] for row in rows] == ["AB"[species] for species in shown.types]
-        numbers = np.array([row.split()[1:] for row in rows], dtype=float)
+        assert names == ["species", "type", "pos", "propensity", "standard_error", "prediction", "error"]
+        assert [row.split()[0] for row in rows] == [("Ni", "P")[species] for species in shown.types]
+        assert [int(row.split()[1]) for row in rows] == shown.types.tolist()
+        numbers = np.array([row.split()[2:] for row in rows], dtype=float)
         # Eight digits are written.
         expected = [shown.truth, shown.standard_error, shown.prediction, shown.prediction - shown.truth]
         np.testing.assert_allclose(numbers[:, 3:], np.array(expected)[:, index].T, rtol=1e-6, atol=1e-8)
@@ -291,6 +292,8 @@ def test_export_is_read_by_ase(folder, tmp_path):
     assert [frame.info["time"] for frame in frames] == shown.time.tolist()
     for index, frame in enumerate(frames):
         assert frame.pbc.all()
+        assert frame.get_chemical_formula() == f"Ni{figure_inputs.N_A}P{figure_inputs.N_B}"
+        np.testing.assert_array_equal(frame.arrays["type"], shown.types)
         np.testing.assert_allclose(frame.cell.lengths(), shown.box)
         for name, array in {"propensity": shown.truth, "prediction": shown.prediction, "error": shown.error}.items():
             np.testing.assert_allclose(frame.arrays[name], array[index], rtol=1e-6, atol=1e-8)
