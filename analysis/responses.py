@@ -1,7 +1,10 @@
 """How a network's predictions for marked particles respond to changes of the structure beyond a shell."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -20,7 +23,7 @@ BIN_WIDTH = 0.25
 
 @dataclass
 class Plan:
-    """What to compute: kinds, shells (hops, or distances where `metric`), gap widths, memory, wrapped shells or not."""
+    """What to compute: kinds, shells (hops, or distances where `metric`), gap widths; batch_edges bounds the memory."""
 
     kinds: tuple[str, ...]
     shells: tuple[float, ...]
@@ -28,6 +31,7 @@ class Plan:
     metric: bool = False
     include_wrapped: bool = False
     batch_edges: int = 60_000
+    threads: int = 1
 
 
 @dataclass
@@ -65,11 +69,11 @@ def respond(trained: Trained, all_cases: list[Case], chosen: list[np.ndarray], p
     full, truth = np.full((2, n_times, total), np.nan)
     changed = defaultdict(lambda: np.full((n_times, total), np.nan))
     responses = Responses(trained.time, full, truth, changed, np.zeros((n_times, n_bins)), np.zeros(n_bins, int))
-    queue = _Queue(trained, changed, plan.batch_edges)
     # Removal needs no more than the largest shell; the other kinds need all that the network can see.
     hops = int(max(plan.shells)) if plan.kinds == ("removal",) and not plan.metric else None
     place = 0
-    with command.progress(total, "shells", "particle") as bar:
+    with _Workers(plan.threads) as workers, command.progress(total, "shells", "particle") as bar:
+        queue = _Queue(trained, changed, plan.batch_edges, workers)
         for case, particles in zip(all_cases, chosen, strict=True):
             first = surroundings.first_edge(case.graph)
             inside = slice(place, place + len(particles))
@@ -82,18 +86,48 @@ def respond(trained: Trained, all_cases: list[Case], chosen: list[np.ndarray], p
                 for kind in set(plan.kinds) - {"gradient"}:
                     _perturb(queue, kind, piece, around, fitting, plan.deltas, place)
                 if "gradient" in plan.kinds:
-                    _differentiate(responses, trained, piece, around, fitting, place)
+                    take = partial(_differentiate, responses, piece, around, fitting, place)
+                    workers.submit(take, _gradient, trained, piece)
                 place += 1
                 bar.update()
         queue.flush()
     return responses
 
 
-class _Queue:
-    """Collects perturbed graphs until they hold `batch_edges` edges, then predicts them together."""
+class _Workers:
+    """Threads that compute (torch lets go of Python's lock meanwhile); results are taken up in the calling thread.
 
-    def __init__(self, trained: Trained, changed: dict, batch_edges: int):
-        self.trained, self.changed, self.batch_edges = trained, changed, batch_edges
+    No more than two tasks per thread wait, which bounds the memory.
+    """
+
+    def __init__(self, threads: int):
+        self.executor, self.most, self.pending = ThreadPoolExecutor(threads), 2 * threads, deque()
+
+    def submit(self, take: Callable, compute: Callable, *arguments) -> None:
+        if len(self.pending) >= self.most:
+            self._take_one()
+        self.pending.append((take, self.executor.submit(compute, *arguments)))
+
+    def _take_one(self) -> None:
+        take, future = self.pending.popleft()
+        take(future.result())
+
+    def __enter__(self) -> "_Workers":
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        try:
+            while self.pending and kind is None:
+                self._take_one()
+        finally:
+            self.executor.shutdown(cancel_futures=True)
+
+
+class _Queue:
+    """Collects perturbed graphs until they hold `batch_edges` edges, then has them predicted together."""
+
+    def __init__(self, trained: Trained, changed: dict, batch_edges: int, workers: _Workers):
+        self.trained, self.changed, self.batch_edges, self.workers = trained, changed, batch_edges, workers
         self.waiting: list[tuple[tuple, int, Piece]] = []
         self.edges = 0
 
@@ -105,10 +139,14 @@ class _Queue:
 
     def flush(self) -> None:
         if self.waiting:
-            found = marked.predictions(self.trained.network, [piece for _, _, piece in self.waiting])
-            for (key, place, _), output in zip(self.waiting, found, strict=True):
-                self.changed[key][:, place] = self.trained.mean + self.trained.scale * output
+            pieces = [piece for _, _, piece in self.waiting]
+            take = partial(self._take, [(key, place) for key, place, _ in self.waiting])
+            self.workers.submit(take, marked.predictions, self.trained.network, pieces)
         self.waiting, self.edges = [], 0
+
+    def _take(self, places: list[tuple[tuple, int]], outputs: np.ndarray) -> None:
+        for (key, place), output in zip(places, outputs, strict=True):
+            self.changed[key][:, place] = self.trained.mean + self.trained.scale * output
 
 
 def _piece(case: Case, around: Surroundings) -> Piece:
@@ -128,8 +166,13 @@ def _perturb(queue: _Queue, kind: str, piece: Piece, around: Surroundings, shell
             queue.add((kind, shell, delta), place, pushed)
 
 
-def _differentiate(responses: Responses, trained: Trained, piece: Piece, around: Surroundings, shells, place: int):
-    gradient = marked.gradients(trained.network, [piece])[0] * trained.scale[:, None, None]
+def _gradient(trained: Trained, piece: Piece) -> np.ndarray:
+    return marked.gradients(trained.network, [piece])[0] * trained.scale[:, None, None]
+
+
+def _differentiate(
+    responses: Responses, piece: Piece, around: Surroundings, shells: list, place: int, gradient: np.ndarray
+) -> None:
     for shell in shells:
         push = surroundings.push(around, shell)
         responses.changed["gradient", shell, np.nan][:, place] = np.einsum("mei,ei->m", gradient, push)

@@ -23,6 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from analysis import cases
 from analysis.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, draw, respond
@@ -93,10 +94,9 @@ def sensitivity_table(responses: Responses) -> list[dict]:
 def main() -> None:
     """Read the arguments, compute, write."""
     arguments = _arguments()
-    if arguments.threads:
-        import torch
-
-        torch.set_num_threads(arguments.threads)
+    threads = arguments.threads or torch.get_num_threads()
+    # Several small graphs at once are faster than several cores on each.
+    torch.set_num_threads(1)
     plan = Plan(
         tuple(dict.fromkeys(arguments.kind)),
         tuple(arguments.shells if arguments.metric else map(int, arguments.shells)),
@@ -104,6 +104,7 @@ def main() -> None:
         arguments.metric,
         arguments.wrapped == "include",
         arguments.batch_edges,
+        threads,
     )
     trained = checkpoint.load(arguments.model)
     all_cases = cases.read(arguments.configuration, trained, arguments.truth, arguments.split)
@@ -140,7 +141,7 @@ def _arguments():
     parser.add_argument("--wrapped", default="exclude", choices=("exclude", "include"))
     parser.add_argument("--batch-edges", type=int, default=60_000, help="edges predicted at once: bounds the memory")
     parser.add_argument("--sensitivity", help="with --kind gradient: |d prediction / d r| against distance, .csv")
-    parser.add_argument("--threads", type=int, default=None, help="cores")
+    parser.add_argument("--threads", type=int, help="cores (default: all, or OMP_NUM_THREADS)")
     arguments = parser.parse_args()
     _check(arguments)
     return arguments
@@ -154,8 +155,8 @@ def _check(arguments) -> None:
         raise InputError(f"--shells: {shells}, expected whole numbers of edges (or --metric)")
     if not all(0 < delta < 1 for delta in arguments.delta):
         raise InputError(f"--delta: {list(arguments.delta)}, expected gap widths between 0 and 1 sigma")
-    for name in ("particles", "batch_edges"):
-        if getattr(arguments, name) < 1:
+    for name in ("particles", "batch_edges", "threads"):
+        if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
             raise InputError(f"--{name.replace('_', '-')}: {getattr(arguments, name)}, expected a positive number")
     if arguments.sensitivity and "gradient" not in arguments.kind:
         raise InputError("--sensitivity: needs --kind gradient")

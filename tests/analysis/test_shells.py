@@ -93,9 +93,9 @@ def test_wrapped_shells_are_left_out_and_counted_out(trained, case):
     assert all(np.isnan(row["rms_change"]) for row in beyond)
 
 
-def test_batches_do_not_matter(trained, case):
+def test_batches_and_threads_do_not_matter(trained, case):
     one = respond(trained, case, kinds=("removal", "gap"), shells=(1, 2), deltas=(0.05,), batch_edges=1)
-    many = respond(trained, case, kinds=("removal", "gap"), shells=(1, 2), deltas=(0.05,), batch_edges=10**7)
+    many = respond(trained, case, kinds=("removal", "gap"), shells=(1, 2), deltas=(0.05,), batch_edges=10**7, threads=2)
     for key, values in one.changed.items():
         np.testing.assert_allclose(values, many.changed[key], rtol=1e-5)
 
