@@ -35,7 +35,9 @@ class Protocol:
 
     def bath(self, step: int) -> float:
         """Return the temperature of the bath at a step."""
-        share = np.clip((step - self.melt) / max(1, self.cooled - self.melt), 0, 1)
+        if step >= self.cooled:
+            return self.temperature
+        share = max(0, step - self.melt) / max(1, self.cooled - self.melt)
         return float(self.melt_temperature + share * (self.temperature - self.melt_temperature))
 
     def records(self) -> np.ndarray:
@@ -176,7 +178,7 @@ def _arguments():
     parser.add_argument("--temperature", type=options.positive, required=True)
     parser.add_argument("--melt-temperature", type=options.positive, default=2.0)
     parser.add_argument("--melt-time", type=options.positive, default=5.0, help="in tau")
-    parser.add_argument("--cooling-time", type=options.positive, default=5.0, help="in tau")
+    parser.add_argument("--cooling-time", type=options.not_negative, default=5.0, help="in tau; 0: a quench")
     parser.add_argument(
         "--relaxation-times", type=options.positive, default=10.0, help="time held, in units of the expected tau_alpha"
     )

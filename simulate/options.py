@@ -20,6 +20,14 @@ def positive(text: str) -> float:
     return value
 
 
+def not_negative(text: str) -> float:
+    """Parse zero or a positive, finite number."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}, expected 0 or a positive number")
+    return value
+
+
 def count(text: str) -> int:
     """Parse a positive integer."""
     value = int(text)

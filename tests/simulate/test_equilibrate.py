@@ -49,6 +49,8 @@ def test_start_is_a_lattice_without_overlap(device):
 def test_bath_melts_cools_and_holds():
     protocol = Protocol(melt=100, cooled=200, total=1000, melt_temperature=2.0, temperature=0.5)
     assert [protocol.bath(step) for step in (0, 100, 150, 200, 1000)] == [2.0, 2.0, 1.25, 0.5, 0.5]
+    quench = Protocol(melt=100, cooled=100, total=1000, melt_temperature=2.0, temperature=0.5)
+    assert [quench.bath(step) for step in (99, 100)] == [2.0, 0.5]
 
 
 @pytest.mark.parametrize(
