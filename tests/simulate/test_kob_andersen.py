@@ -13,6 +13,8 @@ from simulate.command import InputError
 # Independent of the module: (epsilon, sigma) of each pair of types.
 PARAMETERS = {(0, 0): (1.0, 1.0), (0, 1): (1.5, 0.8), (1, 0): (1.5, 0.8), (1, 1): (0.5, 0.88)}
 
+PRECISIONS = [("single", 1e-5), ("mixed", 1e-5), ("double", 1e-10)]
+
 
 def mixture(seed: int, n: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Random particles in an oblong box, some outside it, no two nearer than 0.75."""
@@ -65,12 +67,16 @@ def test_potential_equals_double_loop(seed):
 
 # Single precision sums of some 40 pair forces: 40 x 6e-8 of the largest.
 @pytest.mark.physics
-@pytest.mark.parametrize(("name", "tolerance"), [("Reference", 1e-10), ("CPU", 1e-5)])
-@pytest.mark.parametrize("seed", range(3))
-def test_openmm_equals_double_loop(name, tolerance, seed):
+@pytest.mark.parametrize(
+    ("name", "precision", "tolerance"),
+    [("Reference", "mixed", 1e-10), ("CPU", "mixed", 1e-5)]
+    + [(name, *rest) for name in platform.DEVICES for rest in PRECISIONS if name in platform.available()],
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_openmm_equals_double_loop(name, precision, tolerance, seed):
     positions, types, box = mixture(seed)
     shifted, _, forces, _ = double_loop(seed)
-    device = platform.choose(name)
+    device = platform.choose(name, precision=precision)
     context = openmm.Context(
         dynamics.system(types, box), openmm.VerletIntegrator(0.001), device.platform, device.properties
     )
