@@ -67,19 +67,24 @@ def _score(one: scores.Series, i: int) -> str:
 
 
 def _against_baselines(best: scores.Series, baselines: list[scores.Series]) -> list[str]:
-    """Say at how many times the network beats every baseline, and what the best one reaches at both ends."""
-    shared = [one for one in baselines if len(one.time) == len(best.time) and np.allclose(one.time, best.time)]
+    """Say at how many times the network beats every static baseline, and what the best one reaches at both ends."""
+    shared = [
+        one
+        for one in baselines
+        if one.model != scores.DYNAMIC and len(one.time) == len(best.time) and np.allclose(one.time, best.time)
+    ]
     if not shared:
         return []
     reached = np.array([one.pcc_mean for one in shared])
     wins = int((best.pcc_mean > reached.max(axis=0)).sum())
 
     def strongest(_: scores.Series, i: int) -> str:
-        return f"{shared[int(reached[:, i].argmax())].label} at {reached[:, i].max():.3f}"
+        name = shared[int(reached[:, i].argmax())].label
+        return f"{reached[:, i].max():.3f} for t = {style.number(best.time[i])} τ ({name})"
 
     return [
-        f"It beats every baseline at {wins} of {len(best.time)} times; the best of them is "
-        f"{_ends(best, strongest)}, respectively."
+        f"It beats every static baseline at {wins} of {len(best.time)} times; the best of them reach "
+        f"{_ends(best, strongest)}."
     ]
 
 

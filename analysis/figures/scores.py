@@ -12,16 +12,22 @@ from simulate.command import InputError
 # Of the columns of metrics.csv, those read here.
 COLUMNS = ("temperature", "time", "model", "seed", "species", "pcc_mean", "pcc_mean_error", "pcc_all")
 COLUMNS += ("ceiling_mean", "ceiling_all", "n_runs", "n_train", "n_test")
+# What learn.baselines calls them, and their names in words; every other model is a network.
 BASELINES = {
-    "energy": "coarse-grained energy",
-    "density": "coarse-grained density",
+    "energy": "energy",
+    "energy_averaged": "coarse-grained energy",
+    "density": "density",
+    "density_averaged": "coarse-grained density",
     "coordination": "coordination",
+    "coordination_averaged": "coarse-grained coordination",
     "ridge": "ridge regression",
     "softness": "softness",
     "cnn": "convolutional network",
-    "debye_waller": "Debye-Waller factor (dynamic)",
+    "debye_waller (short run)": "Debye-Waller factor (short run)",
 }
-NETWORKS = {"bapst2020": "graph network"}
+# Of these, the one that runs the dynamics.
+DYNAMIC = "debye_waller (short run)"
+NETWORKS = {"bapst2020": "graph network", "inherent": "linear, inherent structure"}
 # Scores on the public three-dimensional Kob-Andersen data, A particles, 400 training configurations (EIGNN: 100):
 # Jung et al., Nature Reviews Physics 7, 91 (2025); Bapst et al. on data of their own.
 PUBLISHED = Path(__file__).with_name("published_scores.csv")
