@@ -188,9 +188,9 @@ def debye_waller(sample: Sample, temperature: float, seed: int, number: int) -> 
     return total / CAGE_RUNS
 
 
-def debye_waller_baseline(split: Split, temperature, seed: int) -> dict[str, list[np.ndarray]]:
+def debye_waller_baseline(split: Split, temperature: float, seed: int) -> dict[str, list[np.ndarray]]:
     """Return the Debye-Waller factors of the test configurations, the same for every time. Not static."""
-    if not isinstance(temperature, int | float):
+    if not np.isfinite(temperature):
         raise InputError("debye_waller: graphs.h5 carries no temperature to run at; leave this baseline out")
     found = [debye_waller(sample, temperature, seed, number) for number, sample in enumerate(split.test)]
     return {
@@ -204,7 +204,7 @@ NAMES = ("energy", "density", "coordination", "ridge", "softness", "cnn", "debye
 
 
 def predictions(
-    names: Sequence[str], split: Split, species: int, temperature, seed: int
+    names: Sequence[str], split: Split, species: int, temperature: float, seed: int
 ) -> dict[str, list[np.ndarray]]:
     """Return, by baseline, the prediction (M, N) of every test sample; meant for particles of one species."""
     found: dict[str, list[np.ndarray]] = {}

@@ -1,12 +1,13 @@
 """A linear model of averaged descriptors of the inherent structure: better than published, from ten configurations.
 
-Each particle of the inherent structure is described by some twenty numbers: its energy, virial and stiffness, the
-anisotropy of its stress, its Voronoi cell, its coordination, how far it gives way in the harmonic approximation
-(learn/harmonic.py), and how far the thermal particle is from it. Each number is averaged over one to eight generations
-of neighbours; the differences between successive averages, shells of growing radius, are the inputs. They are centred
-in every configuration and species, so that only differences between particles of one configuration are learned; how
-mobile a configuration is as a whole follows from its mean inherent energy alone. A ridge regression per species and
-time does the rest. Nothing is random; every prediction is invariant under translation, rotation and reflection.
+Each particle of the inherent structure is described by seventeen numbers: its energy and virial with neighbours of
+each species, the anisotropy of its stress, its Voronoi cell, how far it gives way in the harmonic approximation
+(learn/harmonic.py), and how far the thermal particle is from it; some once more for B particles alone. Each number is
+averaged over one to eight generations of neighbours; the differences between successive averages, shells of growing
+radius, are the inputs. They are centred in every configuration and species, so that only differences between particles
+of one configuration are learned; how mobile a configuration is as a whole follows from its mean inherent energy alone.
+A ridge regression per species and time does the rest. Nothing is random; every prediction is invariant under
+translation, rotation and reflection.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ import torch
 from torch import nn
 
 from learn import dataset, descriptors
-from learn.harmonic import compliance, force_constants
+from learn.harmonic import compliance
 from simulate import command, kob_andersen
 from simulate.command import InputError
 
@@ -33,9 +34,7 @@ SMALLEST_FACE = 0.02
 GROUPS = {
     "energy": ("energy with A", "energy with B"),
     "virial": ("virial with A", "virial with B", "stress anisotropy"),
-    "stiffness": ("stiffness", "1 / stiffness"),
     "cell": ("cell volume", "cell surface", "cell faces", "cell asymmetry"),
-    "coordination": ("A within 1.4", "B within 1.4", "A within 2.0", "B within 2.0"),
     "displacement": ("thermal displacement", "its square"),
     "compliance": ("log compliance",),
     "species": ("is B", "energy with A of B", "energy with B of B", "cell volume of B", "log compliance of B"),
@@ -49,11 +48,6 @@ def describe(positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent
     Raises InputError where the box is too small, or the inherent positions are no minimum of the energy.
     """
     columns = _mechanics(inherent_positions, types, box) | _cells(inherent_positions, box)
-    for reach in (1.4, 2.0):
-        near = descriptors.neighbours(inherent_positions, box, reach)
-        for species, name in enumerate("AB"):
-            of = types[near.other] == species
-            columns[f"{name} within {reach}"] = np.bincount(near.centre[of], minlength=len(types))
     moved = np.linalg.norm(descriptors.thermal_displacement(positions, inherent_positions, box), axis=1)
     columns |= {"thermal displacement": moved, "its square": moved**2}
     columns["log compliance"] = np.log(compliance(inherent_positions, types, box))
@@ -67,7 +61,7 @@ def describe(positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent
 
 
 def _mechanics(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
-    """Return energy and virial with neighbours of each species, the spread of the stress's eigenvalues, stiffness."""
+    """Return energy and virial with neighbours of each species, and the spread of the stress's eigenvalues."""
     first, second, vectors, distance = kob_andersen.pairs(positions, types, box)
     n = len(types)
     epsilon = kob_andersen.EPSILON[types[first], types[second]]
@@ -87,9 +81,7 @@ def _mechanics(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> dic
     along = vectors / distance[:, None]
     stress = np.array([[summed(virial * along[:, a] * along[:, b]) for a in range(3)] for b in range(3)])
     result["stress anisotropy"] = np.linalg.eigvalsh(stress.transpose(2, 0, 1)).std(axis=1)
-    stiffness = summed(np.trace(force_constants(positions, types, box)[2], axis1=1, axis2=2))
-    # A particle at a local maximum would have a negative stiffness; in a minimum of the energy there is none.
-    return result | {"stiffness": stiffness, "1 / stiffness": 1 / stiffness}
+    return result
 
 
 def _cells(positions: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:

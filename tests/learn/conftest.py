@@ -68,3 +68,25 @@ def structure():
 def write_sample():
     """The function (folder, number, **other arrays) that writes a sample folder."""
     return write
+
+
+@pytest.fixture(scope="session")
+def glass():
+    """The function number -> positions, types, box, inherent positions of 216 disordered particles at density 1.2."""
+    from functools import cache
+
+    from simulate import platform
+    from simulate.configuration import Configuration
+    from simulate.inherent import minimise
+
+    @cache
+    def make(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        random = np.random.default_rng(number)
+        side, box = 6, np.full(3, (216 / 1.2) ** (1 / 3))
+        lattice = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+        start = (lattice + 0.5) * box / side + random.uniform(-0.08, 0.08, size=lattice.shape)
+        types = (random.permutation(len(lattice)) < len(lattice) // 5).astype(np.int8)
+        place = minimise(Configuration(start, types, box), platform.choose("CPU", 1)).positions
+        return place + random.normal(scale=0.05, size=place.shape), types, box, place
+
+    return make
