@@ -57,7 +57,7 @@ RECIPES = {
     "transfer": Recipe(1e-4, 0.05, True, True, None, "rotation", str(PUBLISHED_WEIGHTS.name)),
 }
 BIAS = 0.1
-# Ridge of the readout fit, in units of the mean variance of the features.
+# Ridge of the readout fit, for channels of variance 1.
 RIDGE = 1e-3
 
 
@@ -337,11 +337,18 @@ def go_on_from(network: Bapst2020, start: checkpoint.Trained, batches: Iterable[
             products, count = products + rows.T @ rows, count + len(rows)
         means = products[0] / count
         covariance = products / count - means[:, None] * means
-        width = last.in_features
-        own, cross = covariance[1 : width + 1, 1 : width + 1], covariance[1 : width + 1, width + 1 :]
-        weight = torch.linalg.solve(own + RIDGE * own.diagonal().mean() * torch.eye(width), cross)
+        inputs, targets = slice(1, last.in_features + 1), slice(last.in_features + 1, None)
+        deviation = covariance.diagonal()[inputs].sqrt()
+        # A channel that says nothing here is left out.
+        unit = torch.where(deviation > 1e-4 * deviation.max(), 1 / deviation, 0.0)
+        related = covariance[inputs, inputs] * unit[:, None] * unit
+        weight = torch.linalg.solve(related + RIDGE * torch.eye(len(unit)), unit[:, None] * covariance[inputs, targets])
         last.weight.copy_(weight.T)
-        last.bias.copy_(means[width + 1 :] - means[1 : width + 1] @ weight)
+        last.bias.copy_(means[targets] - (unit * means[inputs]) @ weight)
+        # A ReLU passes positive factors through: channels of variance 1 keep the last layer's weights, and with them
+        # the gradients behind it, of order 1.
+        network.decoder[-3].weight *= unit[:, None]
+        network.decoder[-3].bias *= unit
     network.decoder[-1] = last
 
 

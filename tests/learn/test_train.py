@@ -1,0 +1,241 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from learn import checkpoint, dataset, train
+from learn.edges import Incidence
+from learn.graph import build
+from learn.model import Bapst2020
+from learn.train import RECIPES, Batch, fit, learning_rate, orientation
+from simulate.command import InputError
+
+SCRATCH = RECIPES["scratch"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def all_times(graphs):
+    return dataset.times(graphs)
+
+
+def test_one_sample_is_learned_by_heart(structure):
+    """The architecture can represent what it is shown: r > 0.99 on the sample it learns from (Bapst et al.'s test).
+
+    Random targets, which nothing but memory predicts; few edges (cutoff 1.25) to be quick.
+    """
+    types, vectors, senders, receivers = checkpoint.tensors(build(*structure(1), cutoff=1.25))
+    target = torch.randn(len(types), 1, generator=torch.Generator().manual_seed(0))
+    batch = Batch(types, vectors, Incidence.of(senders, receivers, len(types)), target, types == 0)
+    network = Bapst2020()
+    train.initialise(network, 0)
+    network.edge_scale = 0.3
+    optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
+    reached = 0.0
+    for step in range(1500):
+        optimiser.zero_grad()
+        output = network.propagate(batch.types, batch.vectors, batch.incidence)
+        ((output - batch.target)[batch.chosen] ** 2).mean().backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        if step % 20 == 0:
+            reached = train.correlations(network, [batch])[0]
+            if reached > 0.99:
+                break
+    assert reached > 0.99
+
+
+def test_a_killed_run_goes_on_to_the_same_result(graphs, tmp_path):
+    """Weights, history and choice of a run killed twice equal those of an uninterrupted one, bit for bit."""
+    whole, rows = train.train(graphs, all_times(graphs), SCRATCH, 5, 7)
+
+    class Killed(Exception):
+        pass
+
+    for last in (2, 4):
+
+        def kill(row, last=last):
+            if row["epoch"] == last + 1:
+                raise Killed
+
+        with pytest.raises(Killed):
+            train.train(graphs, all_times(graphs), SCRATCH, 5, 7, state=tmp_path / "state", report=kill)
+    again, resumed = train.train(graphs, all_times(graphs), SCRATCH, 5, 7, state=tmp_path / "state")
+    assert resumed == rows
+    for name, weight in whole.network.state_dict().items():
+        assert torch.equal(again.network.state_dict()[name], weight), name
+
+
+def test_the_state_of_another_run_is_not_taken_up(graphs, tmp_path, capsys):
+    state = tmp_path / "state"
+    train.train(graphs, all_times(graphs), SCRATCH, 1, 7, state=state)
+    _, other = train.train(graphs, all_times(graphs), SCRATCH, 1, 8, state=state)
+    assert "starting anew" in capsys.readouterr().out
+    assert other == train.train(graphs, all_times(graphs), SCRATCH, 1, 8)[1]
+    state.write_bytes(state.read_bytes()[:500])
+    assert train.train(graphs, all_times(graphs), SCRATCH, 1, 8, state=state)[1] == other
+
+
+def test_sigterm_leaves_a_state_to_go_on_from(graphs, tmp_path):
+    command = [sys.executable, "-m", "learn.train", str(graphs), "--output", str(tmp_path / "model.pt"), "--epochs"]
+    running = subprocess.Popen([*command, "100000"], stderr=subprocess.PIPE, text=True)
+    state = tmp_path / "model.pt.state"
+    for _ in range(600):
+        if state.exists():
+            break
+        time.sleep(0.1)
+    running.send_signal(signal.SIGTERM)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 143
+    assert "goes on from there" in said
+    assert os.listdir(tmp_path) == ["model.pt.state"]
+
+
+def test_the_best_epoch_on_validation_is_kept(graphs):
+    """The kept weights score the best validation r of the history, and better than the last epoch's, here a bad one."""
+    reckless = replace(SCRATCH, learning_rate=3e-2, cosine=False)
+    trained, rows = train.train(graphs, all_times(graphs), reckless, 6, 0)
+    batch = train.loader(graphs, trained.time, trained.mean, trained.scale)("s0002")
+    best = max(row["validation_r"] for row in rows)
+    # The weights behind the sums are scaled once at the end: equal to rounding only.
+    assert train.correlations(trained.network, [batch]).mean() == pytest.approx(best, abs=1e-4)
+
+
+def test_test_configurations_are_never_read(graphs, tmp_path):
+    """Spoiled test targets change nothing; spoiled training targets are refused."""
+    spoiled = tmp_path / "graphs.h5"
+    spoiled.write_bytes(graphs.read_bytes())
+    with h5py.File(spoiled, "a") as file:
+        for name in ("s0000", "s0005"):
+            file[name]["propensity"][...] = np.nan
+    expected = train.train(graphs, all_times(graphs), SCRATCH, 1, 0)[1]
+    assert train.train(spoiled, all_times(graphs), SCRATCH, 1, 0)[1] == expected
+    with h5py.File(spoiled, "a") as file:
+        file["s0001"]["propensity"][0, 0] = np.inf
+    with pytest.raises(InputError, match="propensity of s0001"):
+        train.train(spoiled, all_times(graphs), SCRATCH, 1, 0)
+
+
+def test_training_and_test_on_one_configuration_is_refused(graphs, tmp_path):
+    mixed = tmp_path / "graphs.h5"
+    mixed.write_bytes(graphs.read_bytes())
+    with h5py.File(mixed, "a") as file:
+        file["s0001"]["positions"][...] = file["s0000"]["positions"][()] + [file["s0000"]["box"][0], 0, 0]
+        file["s0001"]["types"][...] = file["s0000"]["types"][()]
+    with pytest.raises(InputError, match="same configuration"):
+        train.train(mixed, all_times(graphs), SCRATCH, 1, 0)
+
+
+def test_divergence_is_told(graphs, tmp_path):
+    with pytest.raises(InputError, match=r"diverged.*lower --learning-rate"):
+        train.train(graphs, all_times(graphs), replace(SCRATCH, learning_rate=1e6, warm_up=0), 50, 0)
+
+
+def test_only_a_particles_are_in_the_loss(graphs):
+    """Whatever B's targets are, one step gives the same weights."""
+    after = []
+    for wrong in (0.0, 1e3):
+        network = Bapst2020()
+        train.initialise(network, 0)
+        batch = train.loader(graphs, np.array([0.5]), np.zeros(1), np.ones(1))("s0001")
+        target = batch.target + wrong * ~batch.chosen[:, None]
+        fit(
+            network,
+            lambda name, batch=batch, target=target: Batch(
+                batch.types, batch.vectors, batch.incidence, target, batch.chosen
+            ),
+            {"train": ["s0001"], "validation": ["s0001"]},
+            RECIPES["published"],
+            1,
+            0,
+        )
+        after.append(network.state_dict())
+    assert all(torch.equal(after[0][name], after[1][name]) for name in after[0])
+
+
+def test_the_48_orientations_of_the_cube():
+    random = np.random.default_rng(0)
+    seen = {tuple(orientation(random, "cube").flatten().tolist()) for _ in range(1000)}
+    # 48 equally likely: all but surely (1 - 48 (47/48)^1000 = 1 - 4e-8) every one in 1000 draws.
+    assert len(seen) == 48
+    for flat in seen:
+        matrix = torch.tensor(flat).reshape(3, 3)
+        assert torch.equal(matrix @ matrix.T, torch.eye(3))
+
+
+def test_rotations_are_orthogonal_and_point_everywhere():
+    random = np.random.default_rng(0)
+    drawn = torch.stack([orientation(random, "rotation") for _ in range(3000)])
+    torch.testing.assert_close(drawn @ drawn.transpose(1, 2), torch.eye(3).expand(3000, 3, 3), atol=1e-5, rtol=0)
+    # Each entry has mean 0 and, uniform over the group, mean square 1/3; standard errors 0.011 and 0.005.
+    assert float(drawn.mean(0).abs().max()) < 0.05
+    assert float((drawn**2).mean(0).sub(1 / 3).abs().max()) < 0.03
+    # Half of them mirror.
+    assert abs(float((torch.linalg.det(drawn) > 0).double().mean()) - 0.5) < 0.05
+
+
+def test_the_published_initialisation():
+    """Variance 1 / inputs, nothing beyond two standard deviations of the uncut normal, biases 0.1."""
+    network = Bapst2020()
+    train.initialise(network, 3)
+    weight = network.edge_update[0].weight
+    assert float(weight.detach().var()) == pytest.approx(1 / 384, rel=0.03)
+    assert float(weight.detach().abs().max()) < 2 / 384**0.5 / 0.8796 + 1e-6
+    assert all(bool((value == 0.1).all()) for name, value in network.named_parameters() if name.endswith("bias"))
+    other = Bapst2020()
+    train.initialise(other, 4)
+    assert not torch.equal(other.edge_update[0].weight, weight)
+
+
+def test_the_learning_rate_rises_then_falls_to_zero():
+    rates = [learning_rate(SCRATCH, step, 1000) for step in range(1000)]
+    assert np.argmax(rates) < 60
+    assert rates[0] < 0.05 * max(rates)
+    assert rates[-1] < 1e-4 * max(rates)
+    assert {learning_rate(RECIPES["published"], step, 1000) for step in range(1000)} == {1e-4}
+
+
+def test_going_on_from_a_network_keeps_what_it_sees(graphs):
+    """Targets that are linear in the given network's channels are met from the start, to the size of the ridge."""
+    torch.manual_seed(0)
+    given = checkpoint.Trained(Bapst2020(1), {"model": "bapst2020"}, np.array([0.5]), np.zeros(1), np.ones(1))
+    batches = [train.loader(graphs, np.array([0.5]), np.zeros(1), np.ones(1))(name) for name in ("s0001", "s0003")]
+    wanted = []
+    for batch in batches:
+        output = given.network.propagate(batch.types, batch.vectors, batch.incidence).detach()
+        wanted.append(replace(batch, target=torch.cat([1 + 5 * output, -output], dim=1)))
+    network = Bapst2020(2)
+    train.initialise(network, 3)
+    train.go_on_from(network, given, wanted)
+    assert train.correlations(network, wanted).min() > 0.95
+    for name, weight in network.state_dict().items():
+        if not name.startswith(("decoder.2", "decoder.4")):
+            assert torch.equal(weight, given.network.state_dict()[name]), name
+
+
+def test_the_stage(graphs, tmp_path):
+    command = [sys.executable, "-m", "learn.train", str(graphs), "--output", str(tmp_path / "model.pt")]
+    command += ["--history", str(tmp_path / "history.csv"), "--epochs", "2", "--time-index", "1", "--seed", "4"]
+    subprocess.run([*command, "--frugal"], check=True, capture_output=True)
+    assert sorted(os.listdir(tmp_path)) == ["history.csv", "model.pt"]
+    trained = checkpoint.load(tmp_path / "model.pt")
+    assert trained.time.tolist() == [4.0]
+    assert (trained.settings["seed"], trained.settings["n_train"], trained.settings["temperature"]) == (4, 3, 0.7)
+    with open(tmp_path / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    for wrong, message in ((["--time-index", "2"], "2 times"), (["--learning-rate", "0"], "--learning-rate 0")):
+        result = subprocess.run([*command, *wrong], check=False, capture_output=True, text=True)
+        assert result.returncode == 2
+        assert message in result.stderr
