@@ -50,9 +50,7 @@ def main() -> None:
         for precision, count, edge in ways:
             found[precision, count, edge].append(rate(start, devices[precision], count, edge, arguments.seconds))
     print(f"{next(iter(devices.values())).label}, N = {arguments.particles}")
-    print(
-        "| precision | contexts | supercell | 10^6 particle-steps per second | ratio to the first |\n|---|---|---|---|---|"
-    )
+    print("| precision | contexts | supercell | 10^6 particle-steps per second | ratio |\n|---|---|---|---|---|")
     for way, rates in found.items():
         ratio = statistics.median(a / b for a, b in zip(rates, found[ways[0]], strict=True))
         print(f"| {way[0]} | {way[1]} | {way[2]} | {statistics.median(rates) / 1e6:.2f} | {ratio:.2f} |")
