@@ -17,18 +17,21 @@ from pathlib import Path
 
 import numpy as np
 
-from learn import checkpoint, inherent
+from learn import checkpoint, descriptors, inherent
 from learn.evaluate import SPECIES, correlation
 from simulate import command, configuration, published, store
 from simulate.command import InputError
 
 COLUMNS = ("variant", "species", "pcc_mean", "pcc_mean_error", "pcc_all", "difference", "difference_error")
+# With eight, 195 densities would be 1755 inputs.
+DENSITY_GENERATIONS = 4
 
 
 @dataclass
 class Described:
-    """A public configuration with its descriptors (N, S), propensity (M, N), and inherent positions (N, 3)."""
+    """A public configuration with its descriptors (N, S), propensity (M, N), thermal and inherent positions (N, 3)."""
 
+    positions: np.ndarray
     types: np.ndarray
     box: np.ndarray
     inherent_positions: np.ndarray
@@ -65,7 +68,7 @@ def described(path: Path, time: float, cache: Path | None) -> Described:
     moved = np.linalg.norm(ensemble.targets.astype(np.float64) - start.positions, axis=-1)
     values = inherent.describe(start.positions, start.types, start.box, place)
     reliable = {name: _reliability(moved[0][:, start.types == of]) for name, of in SPECIES.items()}
-    return Described(start.types, start.box, place, values, moved.mean(axis=1), reliable)
+    return Described(start.positions, start.types, start.box, place, values, moved.mean(axis=1), reliable)
 
 
 def _reliability(moved: np.ndarray) -> float:
@@ -116,9 +119,27 @@ def variants(samples: Sequence[Described]) -> Iterable[tuple[str, list[np.ndarra
     for group, names in inherent.GROUPS.items():
         yield f"without {group}", features([name for name in whole if name not in names])
     yield "energy alone", features(inherent.GROUPS["energy"])
+    yield "energy alone, of thermal positions", [thermal_energy(one) for one in samples]
     yield "energy and species", features([*inherent.GROUPS["energy"], "is B"])
     for generations in (0, 1, 2, 4, 6, 10):
         yield f"{generations} generations", features(whole, generations)
+    yield "radial and bond-orientational densities", [densities(one) for one in samples]
+
+
+def thermal_energy(one: Described) -> np.ndarray:
+    """Return the shells of the energies with A and with B of the thermal positions."""
+    columns = inherent.mechanics(one.positions, one.types, one.box)
+    values = np.stack([columns[name] for name in inherent.GROUPS["energy"]], axis=1)
+    return inherent.shells(values, one.types, one.box, one.positions, inherent.GENERATIONS)
+
+
+def densities(one: Described) -> np.ndarray:
+    """Return the shells of Boattini et al.'s descriptors of the inherent structure, and of the thermal displacement."""
+    place, types, box = one.inherent_positions, one.types, one.box
+    near = descriptors.neighbours(place, box, descriptors.REACH)
+    moved = np.linalg.norm(descriptors.thermal_displacement(one.positions, place, box), axis=1)[:, None]
+    values = np.concatenate([descriptors.radial_densities(near, types), descriptors.bond_orders(near), moved], axis=1)
+    return inherent.shells(values, types, box, place, DENSITY_GENERATIONS)
 
 
 def table(samples: Sequence[Described], folds: int, ablation: bool) -> list[dict]:

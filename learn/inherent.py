@@ -47,7 +47,7 @@ def describe(positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent
 
     Raises InputError where the box is too small, or the inherent positions are no minimum of the energy.
     """
-    columns = _mechanics(inherent_positions, types, box) | _cells(inherent_positions, box)
+    columns = mechanics(inherent_positions, types, box) | _cells(inherent_positions, box)
     moved = np.linalg.norm(descriptors.thermal_displacement(positions, inherent_positions, box), axis=1)
     columns |= {"thermal displacement": moved, "its square": moved**2}
     columns["log compliance"] = np.log(compliance(inherent_positions, types, box))
@@ -60,7 +60,7 @@ def describe(positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent
     return np.stack([np.asarray(columns[name], dtype=np.float64) for name in NAMES], axis=1)
 
 
-def _mechanics(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
+def mechanics(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
     """Return energy and virial with neighbours of each species, and the spread of the stress's eigenvalues."""
     first, second, vectors, distance = kob_andersen.pairs(positions, types, box)
     n = len(types)
