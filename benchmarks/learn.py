@@ -58,9 +58,17 @@ def ours_without_allocator(network: Bapst2020) -> Callable:
     return network
 
 
-def ours_without_scatter(network: Bapst2020) -> Callable:
+def ours_with_scatter(network: Bapst2020) -> Callable:
+    import torch_scatter  # noqa: F401
+
     keep_freed_memory()
-    edges.segment_csr = None
+    edges.REDUCTION = "scatter"
+    return network
+
+
+def ours_with_index_add(network: Bapst2020) -> Callable:
+    keep_freed_memory()
+    edges.REDUCTION = "index_add"
     return network
 
 
@@ -104,7 +112,8 @@ VARIANTS = {
     "ours": ours,
     "ours, frugal": ours_frugal,
     "ours, memory returned": ours_without_allocator,
-    "ours, without torch-scatter": ours_without_scatter,
+    "ours, sums by torch-scatter": ours_with_scatter,
+    "ours, sums by index_add": ours_with_index_add,
 }
 
 

@@ -1,8 +1,7 @@
 """One pass over the edges of a graph: the inner loop of training, forward and backward.
 
 Everything that is as long as the edges is worked through in pieces that stay in the processor's cache, and its
-gradients are written by hand in place. torch-scatter sums over the edges of a node; without it torch's own
-index_add gives the same numbers to rounding.
+gradients are written by hand in place.
 """
 
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ try:
 except ImportError:
     segment_csr = None
 
+# How edges are summed on a processor: 'bags' (torch), 'scatter' (torch-scatter) or 'index_add' (torch).
+REDUCTION = "bags"
 # Edges per piece: 4096 x 64 float32 are 1 MiB.
 PIECE = 4096
 
@@ -60,9 +61,17 @@ def _pieces(start: torch.Tensor, edges: int) -> list[tuple[int, int, int, int]]:
     return [(a, b, at[i], at[i + 1]) for i, (a, b) in enumerate(pairwise(nodes))]
 
 
-def segment_sum(values: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
-    """Return the sums of consecutive rows: out[i] = values[start[i]:start[i+1]].sum(0)."""
-    if segment_csr is not None:
+def segment_sum(values: torch.Tensor, start: torch.Tensor, order: torch.Tensor | None = None) -> torch.Tensor:
+    """Return sums of consecutive rows, out[i] = values[order][start[i]:start[i+1]].sum(0); no gradient is recorded.
+
+    On a processor torch's sum over bags of rows, which is vectorised and gathers on the way (benchmarks/learn.py has
+    it beside the others); elsewhere torch-scatter, or without it torch's index_add.
+    """
+    if REDUCTION == "bags" and values.device.type == "cpu":
+        order = torch.arange(len(values)) if order is None else order
+        return torch.ops.aten._embedding_bag_forward_only(values, order, start, False, 0, False, None, True)[0]
+    values = values if order is None else values.index_select(0, order)
+    if REDUCTION != "index_add" and segment_csr is not None:
         return segment_csr(values, start, reduce="sum")
     ends = torch.repeat_interleave(torch.arange(len(start) - 1, device=values.device), start.diff())
     return values.new_zeros(len(start) - 1, values.shape[1]).index_add_(0, ends, values)
@@ -119,7 +128,7 @@ class EdgeStep(torch.autograd.Function):
             grad_to[first_node:last_node] = segment_sum(piece, incidence.start[first_node : last_node + 1] - a)
             if grad_constant is not None:
                 grad_constant[a:b] += piece
-        grad_of = segment_sum(grad.index_select(0, incidence.outgoing), incidence.out_start)
+        grad_of = segment_sum(grad, incidence.out_start, incidence.outgoing)
         grad_constant = grad if grad_constant is None else grad_constant
         return grad_edge, grad_first, grad_constant, grad_to, grad_of, grad_second, grad_bias, None, None
 

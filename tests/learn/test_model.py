@@ -65,20 +65,26 @@ def test_many_pieces_are_as_good_as_one(network, inputs, monkeypatch):
     assert largest_difference(many[1], one[1]) < 1e-4
 
 
-def test_torch_scatter_and_torch_agree(network, inputs, monkeypatch):
-    if edges.segment_csr is None:
+@pytest.mark.parametrize("reduction", ["scatter", "index_add"])
+def test_every_way_to_sum_agrees(network, inputs, monkeypatch, reduction):
+    if reduction == "scatter" and edges.segment_csr is None:
         pytest.skip("torch-scatter is not installed")
-    with_it = gradients(network, network, inputs)
-    monkeypatch.setattr(edges, "segment_csr", None)
-    without = gradients(network, network, inputs)
-    torch.testing.assert_close(without[0], with_it[0], rtol=1e-5, atol=1e-6)
-    assert largest_difference(without[1], with_it[1]) < 1e-4
+    expected = gradients(network, network, inputs)
+    monkeypatch.setattr(edges, "REDUCTION", reduction)
+    found = gradients(network, network, inputs)
+    torch.testing.assert_close(found[0], expected[0], rtol=1e-5, atol=1e-6)
+    assert largest_difference(found[1], expected[1]) < 1e-4
 
 
-def test_sums_over_nodes_with_and_without_edges():
+@pytest.mark.parametrize("reduction", ["bags", "scatter", "index_add"])
+def test_sums_over_nodes_with_and_without_edges(monkeypatch, reduction):
+    monkeypatch.setattr(edges, "REDUCTION", reduction)
     values = torch.arange(10.0).reshape(5, 2)
     expected = torch.tensor([[2.0, 4.0], [0.0, 0.0], [18.0, 21.0]])
     torch.testing.assert_close(edges.segment_sum(values, torch.tensor([0, 2, 2, 5])), expected)
+    order = torch.tensor([4, 3, 2, 1, 0])
+    expected = torch.tensor([[14.0, 16.0], [0.0, 0.0], [6.0, 9.0]])
+    torch.testing.assert_close(edges.segment_sum(values, torch.tensor([0, 2, 2, 5]), order), expected)
 
 
 def test_unsorted_edges(network, inputs):
