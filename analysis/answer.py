@@ -125,7 +125,7 @@ def _kept(shell: np.ndarray, correlation: np.ndarray, time: float) -> str:
 
 
 def _digits(value: float) -> str:
-    return f"{value:.3f}" if np.isfinite(value) else "–"
+    return f"{value:.3f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
 def _shown(count: int | None) -> str:

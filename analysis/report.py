@@ -21,7 +21,7 @@ from simulate import command, store
 from simulate.command import InputError
 
 HERE = Path(__file__).parent
-# Option, title, and where a section wants them, words before its figures.
+# Option and title of every section, in order.
 SECTIONS = (
     ("relaxation", "From liquid to glass"),
     ("graph", "What the network sees"),
@@ -30,6 +30,14 @@ SECTIONS = (
     ("pearson", "Pearson correlation by time, beside ceiling and baselines"),
     ("response", "How far the network looks: shell response by time and temperature"),
     ("training", "Training"),
+)
+
+SCORES = (
+    "Every score on held-out configurations. T: temperature (ε/k<sub>B</sub>); t: time (τ). PCC: Pearson correlation "
+    "of predicted and measured propensity, per configuration and then averaged (mean, ± its standard error over the "
+    "test configurations) and of all test configurations pooled (all). Ceiling: the largest correlation that any "
+    "predictor can reach with a propensity measured in n runs, for either. n train, n test: configurations. Bold: "
+    "trained models."
 )
 
 
@@ -95,7 +103,11 @@ def page(arguments: argparse.Namespace) -> str:
         content = [figure(path) for path in getattr(arguments, name)]
         if name == "pearson":
             # The figure itself opens the report.
-            content = [score_table(series), *content[1:], _download(arguments.metrics)]
+            content = [
+                score_table(series),
+                f'<p class="caption">{SCORES} {_download(arguments.metrics)}</p>',
+                *content[1:],
+            ]
         if content:
             sections.append(f'<section id="{name}"><h2>{title}</h2>{"".join(content)}</section>')
     return Template((HERE / "report.html").read_text()).substitute(

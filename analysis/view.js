@@ -19,7 +19,7 @@
   const SPRITE = 48;
   const FOG = 6;
 
-  const state = { rotation: product(turn(1, 0.5), turn(0, -0.35)), zoom: 1, drawn: [], pending: false };
+  const state = { rotation: product(turn(1, 0.5), turn(0, -0.35)), zoom: 1.08, drawn: [], pending: false };
 
   // 3 x 3 matrices as rows.
   function turn(axis, angle) {
@@ -50,7 +50,7 @@
     const least = hidden > 0 ? sorted[Math.min(a.length - 1, Math.floor(hidden * a.length))] : -Infinity;
     const shown = a.filter((i) => mobility(i) >= least);
     if (input("b").checked) data.types.forEach((type, i) => { if (type === 1) shown.push(i); });
-    return { step, colour, value, shown, limits: data.limits[colour === "error" ? "error" : "field"][step] };
+    return { step, colour, value, shown, limits: data.limits[colour][step] };
   }
 
   // Shaded discs, drawn once for each colour and depth and then copied.

@@ -17,8 +17,8 @@ LEVELS = 64
 def payload(fields: Fields) -> str:
     """Return the JSON that `view.js` draws: positions centred on the box, both fields, colours and their limits.
 
-    Limits per time: the 2nd to 98th percentile of the simulated propensity of the A particles, for both fields; for
-    the error the 98th percentile of its magnitude, both ways. `</` cannot occur in it, so it may stand in a script.
+    Limits per time: the 2nd to 98th percentile of each field over the A particles; for the error the 98th percentile of
+    its magnitude, both ways. `</` cannot occur in it, so it may stand in a script.
     """
     a = fields.types == 0
     extent = np.percentile(np.abs(fields.error[:, a]), 98, axis=1)
@@ -31,7 +31,8 @@ def payload(fields: Fields) -> str:
             "truth": _encoded(fields.truth),
             "prediction": _encoded(fields.prediction),
             "limits": {
-                "field": np.percentile(fields.truth[:, a], (2, 98), axis=1).T.tolist(),
+                "truth": np.percentile(fields.truth[:, a], (2, 98), axis=1).T.tolist(),
+                "prediction": np.percentile(fields.prediction[:, a], (2, 98), axis=1).T.tolist(),
                 "error": np.stack([-extent, extent], axis=1).tolist(),
             },
             "colours": {name: _colours(palette) for name, palette in PALETTES.items()},

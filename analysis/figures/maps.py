@@ -59,26 +59,25 @@ def chosen_times(configuration: fields.Fields, times: list[float] | None) -> lis
 
 
 def draw(configuration: fields.Fields, indices: list[int], share: float):
-    """Return the figure: a column per time, the simulation's field above the predicted one, in one colour range."""
+    """Return the figure: a column per time, the simulation's field above the predicted one."""
     cells = nearest_particles(configuration)
     centres = cell_centres(configuration, cells)
     in_plane = np.isfinite(centres[:, 0])
     columns = len(indices)
     figure, axes = style.subplots(
-        2, columns, width=columns * style.COLUMN / 2, height=1.13 * style.COLUMN, sharex=True, sharey=True
+        2, columns, width=columns * style.COLUMN / 2, height=1.3 * style.COLUMN, sharex=True, sharey=True
     )
     for column, index in zip(axes.T, indices, strict=True):
-        truth = configuration.truth[index]
-        shown = truth[(configuration.types == 0) & in_plane]
-        limits = np.percentile(shown, (2, 98))
-        mobile = most_mobile(truth, configuration.types, share)
+        mobile = most_mobile(configuration.truth[index], configuration.types, share)
         dots = centres[mobile[in_plane[mobile]]]
-        for axis, field in zip(column, (truth, configuration.prediction[index]), strict=True):
+        for axis, field in zip(column, (configuration.truth[index], configuration.prediction[index]), strict=True):
+            limits = np.percentile(field[(configuration.types == 0) & in_plane], (2, 98))
             image = _slice(axis, configuration, field[cells], cells, limits)
             axis.plot(*dots.T, "o", color="white", markeredgecolor="black", markersize=2.4, markeredgewidth=0.5)
-        column[0].set_title(rf"$t = {style.number(configuration.time[index])}\,\tau$")
-        bar = figure.colorbar(image, ax=column[1], location="bottom", aspect=18, pad=0.03, extend="both")
+            bar = figure.colorbar(image, ax=axis, location="bottom", aspect=18, pad=0.03, extend="both")
+            bar.ax.locator_params(nbins=3)
         bar.set_label(r"propensity $(\sigma)$")
+        column[0].set_title(rf"$t = {style.number(configuration.time[index])}\,\tau$")
     for axis, name in zip(axes[:, 0], ("simulation", "predicted"), strict=True):
         axis.set_ylabel(f"{name}\n" + r"$y\;(\sigma)$")
     for axis in axes[1]:
@@ -130,8 +129,9 @@ def caption(configuration: fields.Fields, indices: list[int], share: float) -> s
         f"Where the particles will move: the plane z = L/2 through a configuration that the network was not trained on "
         f"({configuration.place}). Colour: propensity, the mean distance that "
         "a particle moves within the time t, averaged over the isoconfigurational runs (above) and predicted from the "
-        "positions at t = 0 alone (below), one colour range for each time; every point of the plane takes the "
-        "value of the nearest particle, grey where that is a B particle. Dots, the same above and below: cells of A "
+        "positions at t = 0 alone (below), from the 2nd to the 98th percentile of each slice; every point of "
+        "the plane takes the value of the nearest particle, grey where that is a B particle. Dots, the same "
+        "above and below: cells of A "
         f"particles that are among the {100 * share:g} % most mobile of the box in the simulation. "
         f"Correlation of both fields over all A particles of this configuration: {scores}. σ, ε, τ: Lennard-Jones "
         "units of the A particles."

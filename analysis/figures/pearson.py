@@ -122,8 +122,8 @@ def caption(series: list[scores.Series], species: str) -> str:
     return (
         f"How much of the propensity at time t is foretold by the positions at t = 0: Pearson correlation of predicted "
         f"and measured propensity of the {species} particles, per held-out configuration, then averaged (PCC mean"
-        f"{averaged}); bars: standard error over the test configurations. Full lines and symbols: networks; dashed, "
-        f"open: baselines without a network.{left_out} Black: noise ceiling, the largest correlation that any "
+        f"{averaged}); bars: standard error over the test configurations. Full lines and symbols: trained models; "
+        f"dashed, open: baselines.{left_out} Black: noise ceiling, the largest correlation that any "
         f"predictor can reach with a propensity measured in n runs; grey above it: out of reach.{beside} {counts}. "
         "Dotted: relaxation time τ_α. T in ε/k_B; ε, τ: Lennard-Jones units of the A particles."
     )

@@ -20,13 +20,15 @@ def draw(histories: dict[str, dict[str, np.ndarray]]):
     """Return the figure: losses above, validation correlation below; `histories` by label."""
     figure, axes = style.subplots(2, 1, height=1.1 * style.COLUMN, sharex=True)
     for colour, (label, history) in zip(cycle(style.LINES), histories.items(), strict=False):
-        axes[0, 0].plot(history["step"], history["loss"], color=colour, label=label)
+        # A model fitted in one step has a point, not a curve.
+        look = {"color": colour, "marker": "o" if len(history["step"]) == 1 else ""}
+        axes[0, 0].plot(history["step"], history["loss"], **look)
         for name in at_single_times(history):
-            axes[1, 0].plot(history["step"], history[name], color=colour, linewidth=0.5, alpha=0.6)
-        axes[1, 0].plot(history["step"], history["validation_r"], color=colour)
+            axes[1, 0].plot(history["step"], history[name], **look, linewidth=0.5, markersize=2, alpha=0.6)
+        axes[1, 0].plot(history["step"], history["validation_r"], **look, label=label)
     axes[0, 0].set(ylabel="loss", yscale="log")
     axes[1, 0].set(xlabel="training step", ylabel="validation $r$")
-    axes[0, 0].legend()
+    axes[1, 0].legend()
     style.letter(axes[0, 0], "a")
     style.letter(axes[1, 0], "b")
     return figure
