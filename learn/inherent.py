@@ -1,4 +1,4 @@
-"""A linear model of averaged descriptors of the inherent structure: better than published, from ten configurations.
+"""A linear model of averaged descriptors of the inherent structure.
 
 Each particle of the inherent structure is described by seventeen numbers: its energy and virial with neighbours of
 each species, the anisotropy of its stress, its Voronoi cell, how far it gives way in the harmonic approximation
