@@ -4,25 +4,9 @@ import argparse
 import csv
 from pathlib import Path
 
-from simulate import command, store
+from learn.evaluate import COLUMNS, table
+from simulate import command
 from simulate.command import InputError
-
-COLUMNS = (
-    "source",
-    "temperature",
-    "time",
-    "model",
-    "seed",
-    "species",
-    "pcc_mean",
-    "pcc_mean_error",
-    "pcc_all",
-    "ceiling_mean",
-    "ceiling_all",
-    "n_runs",
-    "n_train",
-    "n_test",
-)
 
 
 def collect(paths: list[Path]) -> list[dict[str, str]]:
@@ -33,10 +17,10 @@ def collect(paths: list[Path]) -> list[dict[str, str]]:
     rows = []
     for path in paths:
         with open(path, newline="") as file:
-            table = csv.DictReader(file)
-            if tuple(table.fieldnames or ()) != COLUMNS:
-                raise InputError(f"{path}: columns {table.fieldnames}, expected {', '.join(COLUMNS)}")
-            rows.extend(table)
+            scores = csv.DictReader(file)
+            if tuple(scores.fieldnames or ()) != COLUMNS:
+                raise InputError(f"{path}: columns {scores.fieldnames}, expected {', '.join(COLUMNS)}")
+            rows.extend(scores)
     return sorted(rows, key=lambda row: (float(row["temperature"]), float(row["time"]), row["model"], row["seed"]))
 
 
@@ -45,11 +29,7 @@ def main() -> None:
     parser.add_argument("scores", nargs="+", type=Path, help="tables of scores (.csv)")
     parser.add_argument("--output", type=Path, required=True, help="the one table (.csv)")
     arguments = parser.parse_args()
-    rows = collect(arguments.scores)
-    with store.replacing(arguments.output) as temporary, open(temporary, "w", newline="") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    table(arguments.output, collect(arguments.scores))
 
 
 if __name__ == "__main__":

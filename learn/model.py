@@ -32,7 +32,8 @@ class Bapst2020(nn.Module):
     def __init__(self, outputs: int = 1):
         super().__init__()
         self.outputs = outputs
-        # Multiplies every sum over edges; see `fold`.
+        # Nodes see every sum over edges as (sum - edge_centre) * edge_scale; see `fold`.
+        self.edge_centre = torch.zeros(WIDTH)
         self.edge_scale = 1.0
         # Less memory for a little more time (edges.EdgeStep).
         self.frugal = False
@@ -45,15 +46,18 @@ class Bapst2020(nn.Module):
         # ReLU follows every layer of the network but this last one.
         self.decoder = mlp(WIDTH, WIDTH, WIDTH, outputs)[:-1]
 
-    def fold(self, edge_scale: float) -> None:
-        """Change `edge_scale`, and the weights behind it so that the function stays the same.
+    def fold(self, edge_scale: float = 1.0, edge_centre: torch.Tensor | None = None) -> None:
+        """Change how nodes see the sums over edges, and the weights behind so that the function stays the same.
 
-        The published network sums over some 40 edges (edge_scale 1). Training is quicker with the mean instead,
-        where all weights are of one order; folded to 1 afterwards the result is the published network.
+        The published network takes sums over some 40 edges as they are (scale 1, centre 0, the defaults). Training is
+        quicker where they are centred and of order one; folded afterwards, the result is the published network.
         """
+        centre = torch.zeros(WIDTH) if edge_centre is None else edge_centre
         with torch.no_grad():
-            self.node_update[0].weight[:, :WIDTH] *= self.edge_scale / edge_scale
-        self.edge_scale = edge_scale
+            first = self.node_update[0]
+            first.bias += self.edge_scale * first.weight[:, :WIDTH] @ (centre - self.edge_centre)
+            first.weight[:, :WIDTH] *= self.edge_scale / edge_scale
+        self.edge_scale, self.edge_centre = edge_scale, centre
 
     def plain(
         self, types: torch.Tensor, vectors: torch.Tensor, senders: torch.Tensor, receivers: torch.Tensor
@@ -65,7 +69,7 @@ class Bapst2020(nn.Module):
             nodes = torch.cat([node, node0], dim=1)
             edge = self.edge_update(torch.cat([edge, edge0, nodes[receivers], nodes[senders]], dim=1))
             incoming = torch.zeros_like(node).index_add(0, receivers, edge)
-            node = self.node_update(torch.cat([self.edge_scale * incoming, node, node0], dim=1))
+            node = self.node_update(torch.cat([self.edge_scale * (incoming - self.edge_centre), node, node0], dim=1))
         return self.decoder(node)
 
     def forward(
@@ -92,11 +96,12 @@ class Bapst2020(nn.Module):
         constant = edge @ on_edge0
         to0, of0 = node0 @ on_to0 + first.bias, node0 @ on_of0
         on_sum, on_node, on_node0 = self.node_update[0].weight.T.split(WIDTH)
-        from_node0 = node0 @ on_node0 + self.node_update[0].bias
+        on_sum = self.edge_scale * on_sum
+        from_node0 = node0 @ on_node0 + self.node_update[0].bias - self.edge_centre @ on_sum
         for _ in range(RECURRENCES):
             to, of = node @ on_to + to0, node @ on_of + of0
             edge, total, constant = EdgeStep.apply(
                 edge, on_edge, constant, to, of, second.weight.T, second.bias, incidence, self.frugal
             )
-            node = self.node_update[1:](total @ (self.edge_scale * on_sum) + node @ on_node + from_node0)
+            node = self.node_update[1:](total @ on_sum + node @ on_node + from_node0)
         return self.decoder(node)

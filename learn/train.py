@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from learn import checkpoint, dataset, inherent
+from learn import checkpoint, dataset, inherent, initial, pair_training
 from learn.edges import Incidence
 from learn.evaluate import correlation
 from learn.memory import keep_freed_memory
@@ -33,32 +33,23 @@ class Recipe:
 
     learning_rate: of Adam, at its highest; warm_up: fraction of the steps over which it rises linearly; cosine: then
     falls to 0 along a half cosine; standardised: targets have mean 0 and variance 1 at each time, undone in the
-    checkpoint; edge_scale: the sum over edges is multiplied by this while training, and the weights behind it by the
-    same once at the end (None: 1 / mean number of edges), so that one learning rate suits all weights; augmentation:
-    'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or without inversion; start:
-    the network whose weights are gone on from, its last layer first fitted to the new targets, or None for random ones.
+    checkpoint; augmentation: 'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or
+    without inversion; pair_steps: steps on pairs alone that make the first weights (`learn.pair_training`), 0 for
+    weights drawn as published.
     """
 
     learning_rate: float
     warm_up: float
     cosine: bool
     standardised: bool
-    edge_scale: float | None
     augmentation: str
-    start: str | None
+    pair_steps: int
 
-
-# The weights published with Bapst et al. (2020), for T = 0.44 and F_s = 0.9, as learn.import_checkpoint reads them.
-PUBLISHED_WEIGHTS = Path(__file__).parent / "pretrained" / "bapst2020-T0.440-Fs0.9.pt"
 
 RECIPES = {
-    "published": Recipe(1e-4, 0.0, False, False, 1.0, "cube", None),
-    "scratch": Recipe(1e-3, 0.05, True, True, None, "rotation", None),
-    "transfer": Recipe(1e-4, 0.05, True, True, None, "rotation", str(PUBLISHED_WEIGHTS.name)),
+    "published": Recipe(1e-4, 0.0, False, False, "cube", 0),
+    "default": Recipe(1e-3, 0.05, True, True, "rotation", 800),
 }
-BIAS = 0.1
-# Ridge of the readout fit, for channels of variance 1.
-RIDGE = 1e-3
 
 
 @dataclass
@@ -87,32 +78,18 @@ def loader(path: Path, time: np.ndarray, mean: np.ndarray, scale: np.ndarray, ke
 
 def normalisation(path: Path, names: list[str], time: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Return mean and deviation (M,) of the A particles' propensity, and the mean number of edges into a node."""
-    total, squares, count, edges, nodes = 0.0, 0.0, 0, 0, 0
+    total, squares, count = 0.0, 0.0, 0
     for name in names:
         sample = dataset.load(path, name).at(time)
         values = sample.propensity[:, sample.graph.types == 0]
         if not np.isfinite(values).all():
             raise InputError(f"{path}: the propensity of {name} holds NaN or infinite numbers")
         total, squares, count = total + values.sum(1), squares + (values**2).sum(1), count + values.shape[1]
-        edges, nodes = edges + len(sample.graph.senders), nodes + len(sample.graph.types)
     mean = total / count
     scale = np.sqrt(np.maximum(squares / count - mean**2, 0))
     if not (scale > 0).all():
         raise InputError(f"{path}: the propensity of the training configurations does not vary")
-    return mean, scale, edges / nodes
-
-
-def initialise(network: Bapst2020, seed: int) -> None:
-    """Draw the weights as published: variance scaling 1.0 (truncated normal, inputs), biases 0.1."""
-    random = torch.Generator().manual_seed(seeds.integer(seeds.generator(seed, "initialise")))
-    for layer in network.modules():
-        if isinstance(layer, torch.nn.Linear):
-            # A normal distribution cut at two standard deviations has 0.8796 of the standard deviation.
-            deviation = layer.in_features**-0.5 / 0.87962566
-            torch.nn.init.trunc_normal_(
-                layer.weight, std=deviation, a=-2 * deviation, b=2 * deviation, generator=random
-            )
-            torch.nn.init.constant_(layer.bias, BIAS)
+    return mean, scale
 
 
 def orientation(random: np.random.Generator, augmentation: str) -> torch.Tensor:
@@ -268,33 +245,33 @@ def train(
     recipe: Recipe,
     epochs: int,
     seed: int,
-    start: checkpoint.Trained | None = None,
+    begin: checkpoint.Trained | None = None,
     *,
     frugal: bool = False,
     **options,
 ) -> tuple[checkpoint.Trained, list[dict]]:
     """Train one network for the given times; return it and its history.
 
-    `start`: a network to go on from instead of random weights.
+    `begin`: a network to go on from instead of first weights by the recipe.
     Raises InputError where splits overlap or are empty, targets are unusable, or training diverges.
     """
     dataset.check_separate(graphs)
     names = {split: dataset.samples(graphs, split) for split in ("train", "validation")}
-    mean, scale, edges = normalisation(graphs, names["train"], time)
+    mean, scale = normalisation(graphs, names["train"], time)
     if not recipe.standardised:
         mean, scale = np.zeros_like(mean), np.ones_like(scale)
     network = Bapst2020(outputs=len(time))
     network.frugal = frugal
-    initialise(network, seed)
-    edge_scale = recipe.edge_scale or 1 / edges
     batch_of = loader(graphs, time, mean, scale)
-    if start is None:
-        network.edge_scale = edge_scale
+    training = (batch_of(name) for name in names["train"])
+    if begin is not None:
+        initial.take_over(network, begin, training)
+    elif recipe.pair_steps:
+        pair_training.prepare(network, training, seed, recipe.pair_steps)
     else:
-        go_on_from(network, start, (batch_of(name) for name in names["train"]))
-        network.fold(edge_scale)
+        initial.draw(network, seed)
     history = fit(network, batch_of, names, recipe, epochs, seed, **options)
-    network.fold(1.0)
+    network.fold()
     network.frugal = False
     described = dataset.settings(graphs)
     settings = {"model": "bapst2020", "cutoff": described["cutoff"], "temperature": described["temperature"]}
@@ -315,41 +292,6 @@ def train_inherent(graphs: Path, time: np.ndarray) -> tuple[checkpoint.Trained, 
     settings = {"model": inherent.KIND, "temperature": described["temperature"], "species": "AB"}
     settings |= {"generations": network.generations, "n_train": len(dataset.samples(graphs, "train"))}
     return checkpoint.Trained(network, settings, time, np.zeros(len(time)), np.ones(len(time))), [row]
-
-
-def go_on_from(network: Bapst2020, start: checkpoint.Trained, batches: Iterable[Batch]) -> None:
-    """Take over all weights of another network but the last layer's; fit that one to the targets.
-
-    What the other network has learned to see of the structure serves other times and temperatures: the 64 channels
-    before its last layer predict the new targets by ridge regression, which is where training then starts.
-    """
-    if not isinstance(start.network, Bapst2020):
-        raise InputError(f"--start: a {start.settings['model']}, expected bapst2020")
-    last = network.decoder[-1]
-    given = {name: weight for name, weight in start.network.state_dict().items() if not name.startswith("decoder.4.")}
-    network.load_state_dict(given, strict=False)
-    network.decoder[-1] = torch.nn.Identity()
-    products, count = 0.0, 0
-    with torch.no_grad():
-        for batch in batches:
-            features = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen]
-            rows = torch.cat([torch.ones(len(features), 1), features, batch.target[batch.chosen]], dim=1).double()
-            products, count = products + rows.T @ rows, count + len(rows)
-        means = products[0] / count
-        covariance = products / count - means[:, None] * means
-        inputs, targets = slice(1, last.in_features + 1), slice(last.in_features + 1, None)
-        deviation = covariance.diagonal()[inputs].sqrt()
-        # A channel that says nothing here is left out.
-        unit = torch.where(deviation > 1e-4 * deviation.max(), 1 / deviation, 0.0)
-        related = covariance[inputs, inputs] * unit[:, None] * unit
-        weight = torch.linalg.solve(related + RIDGE * torch.eye(len(unit)), unit[:, None] * covariance[inputs, targets])
-        last.weight.copy_(weight.T)
-        last.bias.copy_(means[targets] - (unit * means[inputs]) @ weight)
-        # A ReLU passes positive factors through: channels of variance 1 keep the last layer's weights, and with them
-        # the gradients behind it, of order 1.
-        network.decoder[-3].weight *= unit[:, None]
-        network.decoder[-3].bias *= unit
-    network.decoder[-1] = last
 
 
 def write_history(path: Path, history: list[dict]) -> None:
@@ -403,10 +345,10 @@ def main() -> None:
     add("--time-index", type=int, nargs="+", help="which times of graphs.h5, one output each (default: all)")
     add("--seed", type=int, default=0)
     add("--epochs", type=int, default=40, help="passes over the training configurations (published: 1000)")
-    add("--recipe", choices=RECIPES, default="transfer", help="default: go on from the published weights")
+    add("--recipe", choices=RECIPES, default="default", help="how it is trained")
     add("--learning-rate", type=float, help="instead of the recipe's")
     add("--augmentation", choices=["cube", "rotation"], help="instead of the recipe's")
-    add("--start", type=Path, help="MODEL.pt to go on from instead of the recipe's start")
+    add("--start", type=Path, help="MODEL.pt to go on from instead of first weights by the recipe")
     add("--frugal", action="store_true", help="half the memory, a little slower")
     add("--threads", type=int, default=1)
     add("--tensorboard", type=Path, metavar="FOLDER", help="write TensorBoard logs")
@@ -414,11 +356,9 @@ def main() -> None:
     if arguments.epochs < 1:
         raise InputError(f"--epochs {arguments.epochs}: expected at least 1")
     given = {name: getattr(arguments, name) for name in ("learning_rate", "augmentation")}
-    given["start"] = arguments.start and str(arguments.start)
     recipe = replace(RECIPES[arguments.recipe], **{name: value for name, value in given.items() if value is not None})
     if not recipe.learning_rate > 0:
         raise InputError(f"--learning-rate {recipe.learning_rate}: expected a positive number")
-    start = arguments.start or (PUBLISHED_WEIGHTS if recipe.start else None)
     torch.set_num_threads(arguments.threads)
     if not arguments.frugal:
         keep_freed_memory()
@@ -433,7 +373,7 @@ def main() -> None:
             recipe,
             arguments.epochs,
             arguments.seed,
-            checkpoint.load(start) if start else None,
+            checkpoint.load(arguments.start) if arguments.start else None,
             frugal=arguments.frugal,
             state=state,
             report=tensorboard(arguments.tensorboard),

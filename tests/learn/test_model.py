@@ -124,8 +124,9 @@ def test_a_particle_reaches_seven_edges_and_no_further(network):
 
 
 def test_folding_the_edge_scale_keeps_the_function(network, inputs):
-    network.edge_scale = 0.05
+    network.edge_scale, network.edge_centre = 0.05, torch.linspace(0, 20, 64)
     before = network(*inputs)
-    network.fold(1.0)
+    network.fold()
     assert network.edge_scale == 1.0
+    assert not network.edge_centre.any()
     torch.testing.assert_close(network(*inputs), before, rtol=1e-5, atol=1e-6)

@@ -6,7 +6,7 @@ rule shell_response:
     input:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         graphs="<results>/{temperature}/graphs.h5",
-        code="analysis/shells.py",
+        code=[f"analysis/{name}.py" for name in ("shells", "cases", "responses", "surroundings", "marked")],
     output:
         "<results>/{temperature}/{network}/{time}/seed{seed}/shells_{kind}.csv",
     log:
@@ -23,4 +23,4 @@ rule shell_response:
     shell:
         "python -m analysis.shells {input.model} {input.graphs} {output} --kind {wildcards.kind}"
         " --shells {params.shells[shells]} --particles {params.shells[particles]} --seed {params.seed}"
-        " --delta {params.shells[deltas]} > {log} 2>&1"
+        " --delta {params.shells[deltas]} --threads {threads} > {log} 2>&1"

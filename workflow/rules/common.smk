@@ -90,11 +90,10 @@ def check_writable():
     folder = Path(config["pathvars"]["results"]).absolute()
     while not folder.exists():
         folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        refuse(
-            "pathvars.results",
-            f"{config['pathvars']['results']} cannot be written ({folder})",
-        )
+    try:
+        tempfile.TemporaryDirectory(dir=folder).cleanup()
+    except OSError as error:
+        refuse("pathvars.results", f"{config['pathvars']['results']} cannot be written: {folder}: {error.strerror}")
 
 
 def is_time(time, kind):

@@ -40,11 +40,11 @@ rule train:
         "../../envs/learn.yaml"
     params:
         network=lambda wildcards: config["networks"][wildcards.network],
-        time=lambda wildcards: (wildcards.time if wildcards.time == "all" else list(TIMES).index(wildcards.time)),
+        time=lambda wildcards: f"--time-index {list(TIMES).index(wildcards.time)}" if wildcards.time != "all" else "",
     shell:
-        "python -m learn.train {input} --model {params.network[model]} --time-index {params.time}"
+        "python -m learn.train {input} --model {params.network[model]} {params.time}"
         " --seed {wildcards.seed} --recipe {params.network[recipe]} --learning-rate {params.network[learning_rate]}"
-        " --steps {params.network[steps]} --output {output.model} --history {output.history} > {log} 2>&1"
+        " --epochs {params.network[epochs]} --output {output.model} --history {output.history} > {log} 2>&1"
 
 
 rule evaluate:
@@ -62,9 +62,10 @@ rule evaluate:
         "../../envs/learn.yaml"
     params:
         species=config["species"],
+        source="published" if PUBLISHED else "simulated",
     shell:
         "python -m learn.evaluate {input.model} {input.graphs} --name {wildcards.network} --species {params.species}"
-        " --predictions {output.predictions} --scores {output.scores} > {log} 2>&1"
+        " --source {params.source} --predictions {output.predictions} --scores {output.scores} > {log} 2>&1"
 
 
 rule baselines:

@@ -1,0 +1,68 @@
+"""Where training starts: weights drawn as published, or taken over from another network; the last layer, fitted."""
+
+from collections.abc import Iterable
+
+import torch
+
+from learn.checkpoint import Trained
+from learn.model import Bapst2020
+from simulate import seeds
+from simulate.command import InputError
+
+BIAS = 0.1
+# Of the ridge regression that fits the last layer, whose inputs have variance 1.
+PENALTY = 1e-3
+
+
+def draw(network: Bapst2020, seed: int) -> None:
+    """Draw the weights as published: variance scaling 1.0 (truncated normal, inputs), biases 0.1."""
+    random = torch.Generator().manual_seed(seeds.integer(seeds.generator(seed, "initialise")))
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Linear):
+            # A normal distribution cut at two standard deviations has 0.8796 of the standard deviation.
+            deviation = layer.in_features**-0.5 / 0.87962566
+            torch.nn.init.trunc_normal_(
+                layer.weight, std=deviation, a=-2 * deviation, b=2 * deviation, generator=random
+            )
+            torch.nn.init.constant_(layer.bias, BIAS)
+
+
+def take_over(network: Bapst2020, other: Trained, batches: Iterable) -> None:
+    """Take over all weights of another network but the last layer's; fit that one to the targets (`fit_last_layer`).
+
+    What the other network has learned to see of the structure serves other times and temperatures too. Raises
+    InputError where it is of another kind.
+    """
+    if not isinstance(other.network, Bapst2020):
+        raise InputError(f"--start: a {other.settings['model']}, expected bapst2020")
+    last = f"decoder.{len(network.decoder) - 1}."
+    weights = {name: weight for name, weight in other.network.state_dict().items() if not name.startswith(last)}
+    network.load_state_dict(weights, strict=False)
+    fit_last_layer(network, batches)
+
+
+def fit_last_layer(network: Bapst2020, batches: Iterable) -> None:
+    """Fit the last layer to the targets of A particles by ridge regression, in place; batches: `learn.train.Batch`."""
+    whole, products, count = network.decoder, 0.0, 0
+    width = whole[-1].in_features
+    network.decoder = whole[:-1]
+    with torch.no_grad():
+        for batch in batches:
+            features = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen]
+            rows = torch.cat([torch.ones(len(features), 1), features, batch.target[batch.chosen]], dim=1).double()
+            products, count = products + rows.T @ rows, count + len(rows)
+        network.decoder = whole
+        means = products[0] / count
+        covariance = products / count - means[:, None] * means
+        inputs, targets = slice(1, width + 1), slice(width + 1, None)
+        deviation = covariance.diagonal()[inputs].sqrt()
+        # A channel that says nothing here is left out.
+        unit = torch.where(deviation > 1e-4 * deviation.max(), 1 / deviation, 0.0)
+        related = covariance[inputs, inputs] * unit[:, None] * unit
+        weight = torch.linalg.solve(related + PENALTY * torch.eye(width), unit[:, None] * covariance[inputs, targets])
+        whole[-1].weight.copy_(weight.T)
+        whole[-1].bias.copy_(means[targets] - (unit * means[inputs]) @ weight)
+        # A ReLU passes positive factors through: channels of variance 1 keep the last layer's weights, and with them
+        # the gradients behind it, of order 1.
+        whole[-3].weight *= unit[:, None]
+        whole[-3].bias *= unit
