@@ -1,4 +1,4 @@
-"""Slices through a configuration: propensity from the simulation above, predicted below, short and long time.
+"""Slices through a configuration: propensity from the simulation beside the predicted one, short and long time.
 
 python -m analysis.figures.maps results/T0.700/graphs.h5 MODEL/predictions.h5 [...] --output FIGURE.svg
 """
@@ -59,14 +59,20 @@ def chosen_times(configuration: fields.Fields, times: list[float] | None) -> lis
 
 
 def draw(configuration: fields.Fields, indices: list[int], share: float):
-    """Return the figure: a column per time, the simulation's field above the predicted one."""
+    """Return the figure: a column per time, the simulation's field above (one time: beside) the predicted one."""
     cells = nearest_particles(configuration)
     centres = cell_centres(configuration, cells)
     in_plane = np.isfinite(centres[:, 0])
     columns = len(indices)
-    figure, axes = style.subplots(
-        2, columns, width=columns * style.COLUMN / 2, height=1.3 * style.COLUMN, sharex=True, sharey=True
-    )
+    if columns > 1:
+        shape = {"rows": 2, "columns": columns, "width": columns * style.COLUMN / 2, "height": 1.36 * style.COLUMN}
+    else:
+        shape = {"rows": 1, "columns": 2, "height": 0.7 * style.COLUMN}
+    figure, axes = style.subplots(**shape, sharex=True, sharey=True)
+    for axis in axes[-1]:
+        axis.set_xlabel(r"$x\;(\sigma)$")
+    # One time alone is shown side by side; from here on: a row for each field, a column for each time.
+    axes = axes.reshape(2, columns)
     for column, index in zip(axes.T, indices, strict=True):
         mobile = most_mobile(configuration.truth[index], configuration.types, share)
         dots = centres[mobile[in_plane[mobile]]]
@@ -76,12 +82,12 @@ def draw(configuration: fields.Fields, indices: list[int], share: float):
             axis.plot(*dots.T, "o", color="white", markeredgecolor="black", markersize=2.4, markeredgewidth=0.5)
             bar = figure.colorbar(image, ax=axis, location="bottom", aspect=18, pad=0.03, extend="both")
             bar.ax.locator_params(nbins=3)
-        bar.set_label(r"propensity $(\sigma)$")
+            bar.set_label(r"propensity $(\sigma)$")
         column[0].set_title(rf"$t = {style.number(configuration.time[index])}\,\tau$")
     for axis, name in zip(axes[:, 0], ("simulation", "predicted"), strict=True):
         axis.set_ylabel(f"{name}\n" + r"$y\;(\sigma)$")
-    for axis in axes[1]:
-        axis.set_xlabel(r"$x\;(\sigma)$")
+    if columns == 1:
+        axes[1, 0].set_title(axes[0, 0].get_title())
     return figure
 
 
@@ -127,12 +133,11 @@ def caption(configuration: fields.Fields, indices: list[int], share: float) -> s
     )
     return (
         f"Where the particles will move: the plane z = L/2 through a configuration that the network was not trained on "
-        f"({configuration.place}). Colour: propensity, the mean distance that "
-        "a particle moves within the time t, averaged over the isoconfigurational runs (above) and predicted from the "
-        "positions at t = 0 alone (below), from the 2nd to the 98th percentile of each slice; every point of "
-        "the plane takes the value of the nearest particle, grey where that is a B particle. Dots, the same "
-        "above and below: cells of A "
-        f"particles that are among the {100 * share:g} % most mobile of the box in the simulation. "
+        f"({configuration.place}). Colour: propensity, the mean distance that a particle moves within the time t, averaged "
+        "over the isoconfigurational runs (simulation) and foretold from the positions at t = 0 alone (predicted), from "
+        "the 2nd to the 98th percentile of each slice; every point of the plane takes the value of the nearest "
+        "particle, grey where that is a B particle. Dots, the same in both: cells of A particles that are among the "
+        f"{100 * share:g} % most mobile of the box in the simulation. "
         f"Correlation of both fields over all A particles of this configuration: {scores}. σ, ε, τ: Lennard-Jones "
         "units of the A particles."
     )

@@ -74,9 +74,11 @@ def _panel(axis, group: list[scores.Series], looks: dict[str, dict]) -> None:
     for one in group:
         axis.errorbar(one.time, one.pcc_mean, one.error, label=one.label, elinewidth=0.8, **looks[one.model])
     for marker, (model, (time, score)) in zip(
-        "xP+*1234", scores.published(ceiling.temperature, ceiling.time).items(), strict=False
+        "x+<>^vdh", scores.published(ceiling.temperature, ceiling.time).items(), strict=False
     ):
-        axis.plot(time, score, marker, color=style.GREY, label=f"{model}, published")
+        axis.plot(
+            time, score, marker, color=style.GREY, markerfacecolor="none", markersize=5, label=f"{model}, published"
+        )
     lowest = min(one.pcc_mean.min() for one in group)
     style.logarithmic(axis, ceiling.time)
     axis.set(ylim=(min(0, np.floor(5 * lowest) / 5), 1))

@@ -35,7 +35,7 @@ def draw(time: np.ndarray, truth: np.ndarray, prediction: np.ndarray):
     """Return the figure: density of particles over (measured, predicted), the diagonal, and Pearson's r over all."""
     columns = min(len(time), 2)
     rows = -(-len(time) // columns)
-    figure, axes = style.subplots(rows, columns, height=rows * style.COLUMN / 2)
+    figure, axes = style.subplots(rows, columns, height=rows * style.COLUMN / columns)
     for axis in axes.flat[len(time) :]:
         axis.remove()
     for axis, t, x, y in zip(axes.flat, time, truth, prediction, strict=False):
