@@ -135,9 +135,9 @@ def caption(configuration: fields.Fields, indices: list[int], share: float) -> s
         f"Where the particles will move: the plane z = L/2 through a configuration that the network was not trained on "
         f"({configuration.place}). Colour: propensity, the mean distance that a particle moves within the time t, "
         "averaged over the isoconfigurational runs (simulation) and foretold from the positions at t = 0 alone "
-        "(predicted), from the 2nd to the 98th percentile of each slice; every point of the plane takes the value of the nearest "
-        "particle, grey where that is a B particle. Dots, the same in both: cells of A particles that are among the "
-        f"{100 * share:g} % most mobile of the box in the simulation. "
+        "(predicted), from the 2nd to the 98th percentile of each slice; every point of the plane takes the value of "
+        "the nearest particle, grey where that is a B particle. Dots, the same in both: cells of A particles "
+        f"that are among the {100 * share:g} % most mobile of the box in the simulation. "
         f"Correlation of both fields over all A particles of this configuration: {scores}. σ, ε, τ: Lennard-Jones "
         "units of the A particles."
     )
