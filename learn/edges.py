@@ -62,12 +62,13 @@ def _pieces(start: torch.Tensor, edges: int) -> list[tuple[int, int, int, int]]:
 
 
 def segment_sum(values: torch.Tensor, start: torch.Tensor, order: torch.Tensor | None = None) -> torch.Tensor:
-    """Return sums of consecutive rows, out[i] = values[order][start[i]:start[i+1]].sum(0); no gradient is recorded.
+    """Return sums of consecutive rows, out[i] = values[order][start[i]:start[i+1]].sum(0).
 
-    On a processor torch's sum over bags of rows, which is vectorised and gathers on the way (benchmarks/learn.py has
-    it beside the others); elsewhere torch-scatter, or without it torch's index_add.
+    torch-scatter, or without it torch's index_add. On a processor, where no gradient is recorded: torch's sum over
+    bags of rows, which is vectorised and gathers on the way (benchmarks/learn.py has it beside the others).
     """
-    if REDUCTION == "bags" and values.device.type == "cpu":
+    recorded = torch.is_grad_enabled() and values.requires_grad
+    if REDUCTION == "bags" and values.device.type == "cpu" and not recorded:
         order = torch.arange(len(values)) if order is None else order
         return torch.ops.aten._embedding_bag_forward_only(values, order, start, False, 0, False, None, True)[0]
     values = values if order is None else values.index_select(0, order)
