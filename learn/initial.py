@@ -42,7 +42,7 @@ def take_over(network: Bapst2020, other: Trained, batches: Iterable) -> None:
 
 
 def fit_last_layer(network: Bapst2020, batches: Iterable) -> None:
-    """Fit the last layer to the targets of A particles by ridge regression, in place; batches: `learn.train.Batch`."""
+    """Fit the last layer to the targets of A particles by ridge regression, in place; batches: `learn.fit.Batch`."""
     whole, products, count = network.decoder, 0.0, 0
     width = whole[-1].in_features
     network.decoder = whole[:-1]

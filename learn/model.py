@@ -33,7 +33,7 @@ class Bapst2020(nn.Module):
         super().__init__()
         self.outputs = outputs
         # Nodes see every sum over edges as (sum - edge_centre) * edge_scale; see `fold`.
-        self.edge_centre = torch.zeros(WIDTH)
+        self.register_buffer("edge_centre", torch.zeros(WIDTH), persistent=False)
         self.edge_scale = 1.0
         # Less memory for a little more time (edges.EdgeStep).
         self.frugal = False
@@ -52,7 +52,7 @@ class Bapst2020(nn.Module):
         The published network takes sums over some 40 edges as they are (scale 1, centre 0, the defaults). Training is
         quicker where they are centred and of order one; folded afterwards, the result is the published network.
         """
-        centre = torch.zeros(WIDTH) if edge_centre is None else edge_centre
+        centre = torch.zeros_like(self.edge_centre) if edge_centre is None else edge_centre
         with torch.no_grad():
             first = self.node_update[0]
             first.bias += self.edge_scale * first.weight[:, :WIDTH] @ (centre - self.edge_centre)

@@ -53,7 +53,7 @@ def pair_targets(vectors: torch.Tensor, to: torch.Tensor, of: torch.Tensor) -> t
 
 
 def prepare(network: Bapst2020, batches: Iterable, seed: int, steps: int) -> None:
-    """Give a network its initial weights, in place, from training samples (`learn.train.Batch`).
+    """Give a network its initial weights, in place, from training samples (`learn.fit.Batch`).
 
     Sets `edge_centre` and `edge_scale` too, so that what the nodes see of the sums is centred and of order one.
     """

@@ -2,16 +2,14 @@
 
 One graph per step, mean squared error over the A particles, the gradient clipped to norm 1, as published. The
 configuration with the best mean correlation on the validation split is kept; the test split is never read.
-Every random number follows from the seed and the step, so a run that was killed goes on from its state file
-(`OUTPUT.state`) to exactly the result it would have had.
+A run that was killed goes on from its state file (`OUTPUT.state`) to exactly the result it would have had.
 """
 
 import argparse
 import csv
 import itertools
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,47 +18,11 @@ import torch
 
 from learn import checkpoint, dataset, inherent, initial, pair_training
 from learn.edges import Incidence
-from learn.evaluate import correlation
+from learn.fit import RECIPES, Batch, Recipe, fit
 from learn.memory import keep_freed_memory
 from learn.model import Bapst2020
-from simulate import command, seeds, store
-from simulate.command import InputError, Interrupted
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained; not what it is.
-
-    learning_rate: of Adam, at its highest; warm_up: fraction of the steps over which it rises linearly; cosine: then
-    falls to 0 along a half cosine; standardised: targets have mean 0 and variance 1 at each time, undone in the
-    checkpoint; augmentation: 'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or
-    without inversion; pair_steps: steps on pairs alone that make the first weights (`learn.pair_training`), 0 for
-    weights drawn as published.
-    """
-
-    learning_rate: float
-    warm_up: float
-    cosine: bool
-    standardised: bool
-    augmentation: str
-    pair_steps: int
-
-
-RECIPES = {
-    "published": Recipe(1e-4, 0.0, False, False, "cube", 0),
-    "default": Recipe(1e-3, 0.05, True, True, "rotation", 800),
-}
-
-
-@dataclass
-class Batch:
-    """A sample as the training loop takes it: types (N,), vectors (E, 3), target (N, M) standardised, A (N,)."""
-
-    types: torch.Tensor
-    vectors: torch.Tensor
-    incidence: Incidence
-    target: torch.Tensor
-    chosen: torch.Tensor
+from simulate import command, store
+from simulate.command import InputError
 
 
 def loader(path: Path, time: np.ndarray, mean: np.ndarray, scale: np.ndarray, keep: int = 32) -> Callable:
@@ -92,153 +54,6 @@ def normalisation(path: Path, names: list[str], time: np.ndarray) -> tuple[np.nd
     return mean, scale
 
 
-def orientation(random: np.random.Generator, augmentation: str) -> torch.Tensor:
-    """Return an orthogonal matrix (3, 3) that turns the edge vectors of one step."""
-    if augmentation == "cube":
-        matrix = np.eye(3)[random.permutation(3)] * random.choice([-1.0, 1.0], 3)
-    else:
-        matrix, triangle = np.linalg.qr(random.normal(size=(3, 3)))
-        # Signs that make the distribution uniform (Mezzadri, Notices AMS 54, 592 (2007)).
-        matrix = matrix * np.sign(np.diag(triangle))
-    return torch.from_numpy(matrix.astype(np.float32))
-
-
-def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
-    """Return the learning rate of a step: linear rise, then constant or half a cosine down to 0."""
-    rise = max(1, round(recipe.warm_up * steps))
-    factor = min(1.0, (step + 1) / rise)
-    if recipe.cosine:
-        factor *= 0.5 * (1 + math.cos(math.pi * step / steps))
-    return recipe.learning_rate * factor
-
-
-def correlations(network: Bapst2020, batches: Iterable[Batch]) -> np.ndarray:
-    """Return Pearson's correlation over A particles at each time, (M,), averaged over samples."""
-    each = []
-    with torch.no_grad():
-        for batch in batches:
-            output = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen].numpy()
-            target = batch.target[batch.chosen].numpy()
-            each.append([correlation(x, y) for x, y in zip(output.T, target.T, strict=True)])
-    return np.nan_to_num(np.mean(each, axis=0))
-
-
-@dataclass
-class Progress:
-    """Where a run stands: everything its continuation depends on."""
-
-    epoch: int
-    network: dict
-    optimiser: dict
-    history: list[dict]
-    best: dict
-    best_r: float
-
-
-def fit(
-    network: Bapst2020,
-    batch_of: Callable[[str], Batch],
-    names: dict[str, list[str]],
-    recipe: Recipe,
-    epochs: int,
-    seed: int,
-    *,
-    state: Path | None = None,
-    report: Callable[[dict], None] = lambda row: None,
-) -> list[dict]:
-    """Train in place; return one row of history per epoch. The network ends as it was best on validation.
-
-    names: the training and validation samples. With `state`, the run is written there every epoch and goes on from
-    there. Raises InputError where training diverges, Interrupted where SIGTERM asks for the end.
-    """
-    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    now = _resumed(state, network, optimiser, recipe, epochs, seed, names)
-    validation = [batch_of(name) for name in names["validation"]] if len(names["validation"]) <= 8 else None
-    steps = epochs * len(names["train"])
-    with command.progress(steps, "train") as bar:
-        bar.update(now.epoch * len(names["train"]))
-        for epoch in range(now.epoch, epochs):
-            losses = []
-            order = seeds.generator(seed, "order", run=epoch).permutation(len(names["train"]))
-            for step, index in enumerate(order, start=epoch * len(order)):
-                rate = learning_rate(recipe, step, steps)
-                losses.append(_step(network, optimiser, batch_of(names["train"][index]), recipe, rate, seed, step))
-                bar.update()
-            row = {"epoch": epoch + 1, "step": (epoch + 1) * len(order), "learning_rate": rate}
-            r = correlations(network, validation or (batch_of(name) for name in names["validation"]))
-            row |= {"loss": float(np.mean(losses)), "validation_r": float(r.mean())}
-            row |= {f"validation_r_{index}": float(value) for index, value in enumerate(r)}
-            _check(row, now.history)
-            now.history.append(row)
-            if row["validation_r"] > now.best_r or not now.best:
-                now.best_r = row["validation_r"]
-                now.best = {name: value.clone() for name, value in network.state_dict().items()}
-            now.epoch = epoch + 1
-            bar.set_postfix_str(f"epoch {now.epoch}, loss {row['loss']:.4g}, validation r {row['validation_r']:.3f}")
-            report(row)
-            _save(state, now, network, optimiser, recipe, epochs, seed, names)
-            if command.stop_requested():
-                raise Interrupted(f"stopped after epoch {now.epoch} of {epochs}; the same command goes on from there")
-    network.load_state_dict(now.best)
-    return now.history
-
-
-def _step(network, optimiser, batch: Batch, recipe: Recipe, rate: float, seed: int, step: int) -> float:
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    turn = orientation(seeds.generator(seed, "orientation", run=step), recipe.augmentation)
-    output = network.propagate(batch.types, batch.vectors @ turn, batch.incidence)
-    loss = ((output - batch.target)[batch.chosen] ** 2).mean()
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    if not (torch.isfinite(loss) and torch.isfinite(norm)):
-        raise InputError(f"training diverged at step {step + 1}: loss {loss.item():.3g}; lower --learning-rate")
-    optimiser.step()
-    return loss.item()
-
-
-def _check(row: dict, history: list[dict]) -> None:
-    lowest = min((earlier["loss"] for earlier in history), default=row["loss"])
-    if row["loss"] > 1000 * lowest:
-        raise InputError(
-            f"training diverged: loss {row['loss']:.3g} in epoch {row['epoch']}, {lowest:.3g} before; "
-            "lower --learning-rate"
-        )
-
-
-def _signature(recipe: Recipe, epochs: int, seed: int, names: dict) -> str:
-    return repr((asdict(recipe), epochs, seed, names))
-
-
-def _save(state: Path | None, now: Progress, network, optimiser, recipe, epochs, seed, names) -> None:
-    if state is None:
-        return
-    now.network, now.optimiser = network.state_dict(), optimiser.state_dict()
-    content = {name: getattr(now, name) for name in Progress.__dataclass_fields__}
-    with store.replacing(state) as temporary:
-        torch.save(content | {"of": _signature(recipe, epochs, seed, names)}, temporary)
-
-
-def _resumed(state: Path | None, network, optimiser, recipe, epochs, seed, names) -> Progress:
-    """Return where the run of the state file stands, or a beginning where there is none of this very run."""
-    fresh = Progress(0, {}, {}, [], {}, -math.inf)
-    if state is None or not state.exists():
-        return fresh
-    try:
-        content = checkpoint.read(state)
-    except InputError:
-        content = {}
-    if content.pop("of", None) != _signature(recipe, epochs, seed, names):
-        print(f"{state}: of another run, or damaged; starting anew", flush=True)
-        return fresh
-    now = Progress(**content)
-    network.load_state_dict(now.network)
-    optimiser.load_state_dict(now.optimiser)
-    print(f"going on after epoch {now.epoch}", flush=True)
-    return now
-
-
 def train(
     graphs: Path,
     time: np.ndarray,
@@ -263,14 +78,17 @@ def train(
     network = Bapst2020(outputs=len(time))
     network.frugal = frugal
     batch_of = loader(graphs, time, mean, scale)
-    training = (batch_of(name) for name in names["train"])
-    if begin is not None:
-        initial.take_over(network, begin, training)
-    elif recipe.pair_steps:
-        pair_training.prepare(network, training, seed, recipe.pair_steps)
-    else:
-        initial.draw(network, seed)
-    history = fit(network, batch_of, names, recipe, epochs, seed, **options)
+
+    def first_weights() -> None:
+        training = (batch_of(name) for name in names["train"])
+        if begin is not None:
+            initial.take_over(network, begin, training)
+        elif recipe.pair_steps:
+            pair_training.prepare(network, training, seed, recipe.pair_steps)
+        else:
+            initial.draw(network, seed)
+
+    history = fit(network, batch_of, names, recipe, epochs, seed, begin=first_weights, **options)
     network.fold()
     network.frugal = False
     described = dataset.settings(graphs)

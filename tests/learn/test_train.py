@@ -1,4 +1,5 @@
 import csv
+import itertools
 import os
 import signal
 import subprocess
@@ -12,10 +13,11 @@ import pytest
 import torch
 
 from learn import checkpoint, dataset, initial, train
+from learn import fit as loop
 from learn.edges import Incidence
+from learn.fit import RECIPES, Batch, correlations, fit, learning_rate, orientation
 from learn.graph import build
 from learn.model import Bapst2020
-from learn.train import RECIPES, Batch, fit, learning_rate, orientation
 from simulate.command import InputError
 
 # Weights as published, the rest of the default: a few steps are enough for what is tested here.
@@ -34,9 +36,9 @@ def all_times(graphs):
 def test_one_sample_is_learned_by_heart(structure):
     """The architecture can represent what it is shown: r > 0.99 on the sample it learns from (Bapst et al.'s test).
 
-    Random targets, which nothing but memory predicts; few edges (cutoff 1.25) to be quick.
+    Random targets, which nothing but memory predicts; few particles and edges to be quick.
     """
-    types, vectors, senders, receivers = checkpoint.tensors(build(*structure(1), cutoff=1.25))
+    types, vectors, senders, receivers = checkpoint.tensors(build(*structure(1, side=4), cutoff=1.35))
     target = torch.randn(len(types), 1, generator=torch.Generator().manual_seed(0))
     batch = Batch(types, vectors, Incidence.of(senders, receivers, len(types)), target, types == 0)
     network = Bapst2020()
@@ -51,28 +53,45 @@ def test_one_sample_is_learned_by_heart(structure):
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         if step % 20 == 0:
-            reached = train.correlations(network, [batch])[0]
+            reached = correlations(network, [batch])[0]
             if reached > 0.99:
                 break
     assert reached > 0.99
 
 
-def test_a_killed_run_goes_on_to_the_same_result(graphs, tmp_path):
-    """Weights, history and choice of a run killed twice equal those of an uninterrupted one, bit for bit."""
-    whole, rows = train.train(graphs, all_times(graphs), SCRATCH, 5, 7)
+@pytest.mark.parametrize("recipe", [SCRATCH, replace(SCRATCH, pair_steps=3)])
+def test_a_killed_run_goes_on_to_the_same_result(graphs, tmp_path, monkeypatch, recipe):
+    """Weights, history and choice of a run killed three times equal those of an uninterrupted one, bit for bit.
+
+    Killed in the middle of the first epoch (3 steps each), at the end of the second, and in the fourth.
+    """
+    whole, rows = train.train(graphs, all_times(graphs), recipe, 5, 7)
 
     class Killed(Exception):
         pass
 
-    for last in (2, 4):
+    one_step = loop._step
 
-        def kill(row, last=last):
-            if row["epoch"] == last + 1:
+    def kill_after(steps):
+        taken = itertools.count()
+
+        def step(*arguments):
+            if next(taken) == steps:
                 raise Killed
+            return one_step(*arguments)
 
+        return step
+
+    monkeypatch.setattr(loop, "STATE_INTERVAL", 0)
+    state = tmp_path / "state"
+    for steps in (2, 4, 4):
+        monkeypatch.setattr(loop, "_step", kill_after(steps))
         with pytest.raises(Killed):
-            train.train(graphs, all_times(graphs), SCRATCH, 5, 7, state=tmp_path / "state", report=kill)
-    again, resumed = train.train(graphs, all_times(graphs), SCRATCH, 5, 7, state=tmp_path / "state")
+            train.train(graphs, all_times(graphs), recipe, 5, 7, state=state)
+    left = itertools.count()
+    monkeypatch.setattr(loop, "_step", lambda *arguments: (next(left), one_step(*arguments))[1])
+    again, resumed = train.train(graphs, all_times(graphs), recipe, 5, 7, state=state)
+    assert next(left) == 5 * 3 - 10
     assert resumed == rows
     for name, weight in whole.network.state_dict().items():
         assert torch.equal(again.network.state_dict()[name], weight), name
@@ -105,12 +124,12 @@ def test_sigterm_leaves_a_state_to_go_on_from(graphs, tmp_path):
 
 def test_the_best_epoch_on_validation_is_kept(graphs):
     """The kept weights score the best validation r of the history, and better than the last epoch's, here a bad one."""
-    reckless = replace(SCRATCH, learning_rate=3e-2, cosine=False)
+    reckless = replace(SCRATCH, learning_rate=3e-3, cosine=False)
     trained, rows = train.train(graphs, all_times(graphs), reckless, 6, 0)
     batch = train.loader(graphs, trained.time, trained.mean, trained.scale)("s0002")
     best = max(row["validation_r"] for row in rows)
     # The weights behind the sums are scaled once at the end: equal to rounding only.
-    assert train.correlations(trained.network, [batch]).mean() == pytest.approx(best, abs=1e-4)
+    assert correlations(trained.network, [batch]).mean() == pytest.approx(best, abs=1e-4)
 
 
 def test_test_configurations_are_never_read(graphs, tmp_path):
@@ -219,7 +238,7 @@ def test_going_on_from_a_network_keeps_what_it_sees(graphs):
     network = Bapst2020(2)
     initial.draw(network, 3)
     initial.take_over(network, given, wanted)
-    assert train.correlations(network, wanted).min() > 0.95
+    assert correlations(network, wanted).min() > 0.95
     for name, weight in network.state_dict().items():
         if not name.startswith(("decoder.2", "decoder.4")):
             assert torch.equal(weight, given.network.state_dict()[name]), name

@@ -1,0 +1,67 @@
+"""On the way from thermal positions to the inherent structure: steepest descent for a short while.
+
+dr/ds = F(r), with the fictitious time s in sigma^2/epsilon. Stiff vibrations are gone first, soft ones last, so that
+positions descended for a time s have forgotten the fast vibrations and still know the slow ones. Which s tells
+most about the propensity grows with the time of the propensity.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from simulate import kob_andersen
+from simulate.box import minimum_image, wrap
+
+# Below 2 over the largest eigenvalue of the Hessian, some 4000 epsilon/sigma^2.
+STEP = 4e-4
+# No particle moves further than this in a step: thermal pairs may start very near each other.
+LONGEST_MOVE = 0.05
+# Pairs this far beyond their cutoff are kept, until a particle has moved half of it.
+SKIN = 0.3
+
+
+def descend(positions: np.ndarray, types: np.ndarray, box: np.ndarray, times: Sequence[float]) -> list[np.ndarray]:
+    """Return the positions (N, 3) after each of the increasing `times` of steepest descent.
+
+    Raises InputError where the box is smaller than two cutoffs.
+    """
+    kob_andersen.check_box(box)
+    now = np.array(positions, dtype=np.float64)
+    steps = [round(time / STEP) for time in times]
+    pairs, listed = None, now
+    result = []
+    for step in range(steps[-1] + 1):
+        if step in steps:
+            result.append(now.copy())
+        if pairs is None or ((now - listed) ** 2).sum(axis=1).max() > (SKIN / 2) ** 2:
+            pairs, listed = _pairs(now, types, box), now.copy()
+        move = STEP * _forces(now, types, box, pairs)
+        length = np.linalg.norm(move, axis=1)
+        now += move * np.minimum(1, LONGEST_MOVE / np.maximum(length, LONGEST_MOVE))[:, None]
+    return result
+
+
+def _pairs(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Return pairs (P, 2) closer than their cutoff and the skin, as far as half the box allows."""
+    wrapped = wrap(positions, box)
+    reach = min(kob_andersen.LONGEST_CUTOFF + SKIN, np.min(box) / 2)
+    pairs = cKDTree(wrapped, boxsize=box).query_pairs(reach, output_type="ndarray")
+    distance = np.linalg.norm(minimum_image(wrapped[pairs[:, 1]] - wrapped[pairs[:, 0]], box), axis=1)
+    cutoff = kob_andersen.CUTOFF * kob_andersen.SIGMA[types[pairs[:, 0]], types[pairs[:, 1]]]
+    return pairs[distance < cutoff + SKIN]
+
+
+def _forces(positions: np.ndarray, types: np.ndarray, box: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    first, second = pairs.T
+    vectors = minimum_image(positions[second] - positions[first], box)
+    square = (vectors**2).sum(axis=1)
+    epsilon, sigma = kob_andersen.EPSILON[types[first], types[second]], kob_andersen.SIGMA[types[first], types[second]]
+    ratio = sigma**2 / square
+    attraction = ratio**3
+    push = np.where(ratio > kob_andersen.CUTOFF**-2, 24 * epsilon * (2 * attraction**2 - attraction) / square, 0)
+    force = push[:, None] * vectors
+    n = len(types)
+    return np.stack(
+        [np.bincount(second, force[:, k], n) - np.bincount(first, force[:, k], n) for k in range(3)], axis=1
+    )

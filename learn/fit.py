@@ -1,0 +1,230 @@
+"""The training loop: one graph per step, validation after every epoch, a state file to go on from.
+
+Every random number follows from the seed and the step, so a run that was killed goes on to exactly the result it would
+have had.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from learn import checkpoint
+from learn.edges import Incidence
+from learn.evaluate import correlation
+from learn.model import Bapst2020
+from simulate import command, seeds, store
+from simulate.command import InputError, Interrupted
+
+# Seconds of training that a killed run may lose.
+STATE_INTERVAL = 60
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; not what it is.
+
+    learning_rate: of Adam, at its highest; warm_up: fraction of the steps over which it rises linearly; cosine: then
+    falls to 0 along a half cosine; standardised: targets have mean 0 and variance 1 at each time, undone in the
+    checkpoint; augmentation: 'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or
+    without inversion; pair_steps: steps on pairs alone that make the first weights (`learn.pair_training`), 0 for
+    weights drawn as published.
+    """
+
+    learning_rate: float
+    warm_up: float
+    cosine: bool
+    standardised: bool
+    augmentation: str
+    pair_steps: int
+
+
+RECIPES = {
+    "published": Recipe(1e-4, 0.0, False, False, "cube", 0),
+    "default": Recipe(1e-3, 0.05, True, True, "rotation", 800),
+}
+
+
+@dataclass
+class Batch:
+    """A sample as the training loop takes it: types (N,), vectors (E, 3), target (N, M) standardised, A (N,)."""
+
+    types: torch.Tensor
+    vectors: torch.Tensor
+    incidence: Incidence
+    target: torch.Tensor
+    chosen: torch.Tensor
+
+
+def orientation(random: np.random.Generator, augmentation: str) -> torch.Tensor:
+    """Return an orthogonal matrix (3, 3) that turns the edge vectors of one step."""
+    if augmentation == "cube":
+        matrix = np.eye(3)[random.permutation(3)] * random.choice([-1.0, 1.0], 3)
+    else:
+        matrix, triangle = np.linalg.qr(random.normal(size=(3, 3)))
+        # Signs that make the distribution uniform (Mezzadri, Notices AMS 54, 592 (2007)).
+        matrix = matrix * np.sign(np.diag(triangle))
+    return torch.from_numpy(matrix.astype(np.float32))
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """Return the learning rate of a step: linear rise, then constant or half a cosine down to 0."""
+    rise = max(1, round(recipe.warm_up * steps))
+    factor = min(1.0, (step + 1) / rise)
+    if recipe.cosine:
+        factor *= 0.5 * (1 + math.cos(math.pi * step / steps))
+    return recipe.learning_rate * factor
+
+
+def correlations(network: Bapst2020, batches: Iterable[Batch]) -> np.ndarray:
+    """Return Pearson's correlation over A particles at each time, (M,), averaged over samples."""
+    each = []
+    with torch.no_grad():
+        for batch in batches:
+            output = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen].numpy()
+            target = batch.target[batch.chosen].numpy()
+            each.append([correlation(x, y) for x, y in zip(output.T, target.T, strict=True)])
+    return np.nan_to_num(np.mean(each, axis=0))
+
+
+@dataclass
+class Progress:
+    """Where a run stands: everything its continuation depends on. losses: of the epoch under way, one per step."""
+
+    epoch: int = 0
+    losses: list[float] = field(default_factory=list)
+    history: list[dict] = field(default_factory=list)
+    best: dict = field(default_factory=dict)
+    best_r: float = -math.inf
+
+
+def fit(
+    network: Bapst2020,
+    batch_of: Callable[[str], Batch],
+    names: dict[str, list[str]],
+    recipe: Recipe,
+    epochs: int,
+    seed: int,
+    *,
+    begin: Callable[[], None] = lambda: None,
+    state: Path | None = None,
+    report: Callable[[dict], None] = lambda row: None,
+) -> list[dict]:
+    """Train in place; return one row of history per epoch. The network ends as it was best on validation.
+
+    names: the training and validation samples. begin: gives the network its first weights, where there is no state to
+    go on from. With `state`, the run is written there after every epoch and every minute. Raises InputError where
+    training diverges, Interrupted where SIGTERM asks for the end.
+    """
+    # The first target stands for times, normalisation and measurements: a state of other ones is not taken up.
+    target = batch_of(names["train"][0]).target
+    run = repr((asdict(recipe), epochs, seed, names, tuple(target.shape), target.double().sum().item()))
+    now = _resumed(state, network, run)
+    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    if now is None:
+        now = Progress()
+        begin()
+    else:
+        now, moments = now
+        optimiser.load_state_dict(moments)
+    save = _saver(state, network, optimiser, run)
+    steps = epochs * len(names["train"])
+    with command.progress(steps, "train") as bar:
+        bar.update(now.epoch * len(names["train"]) + len(now.losses))
+        for epoch in range(now.epoch, epochs):
+            order = seeds.generator(seed, "order", run=epoch).permutation(len(names["train"]))
+            for position in range(len(now.losses), len(order)):
+                step = epoch * len(order) + position
+                rate = learning_rate(recipe, step, steps)
+                batch = batch_of(names["train"][order[position]])
+                now.losses.append(_step(network, optimiser, batch, recipe, rate, seed, step))
+                bar.update()
+                save(now, at_once=command.stop_requested())
+                if command.stop_requested():
+                    raise Interrupted(f"stopped after step {step + 1} of {steps}; the same command goes on from there")
+            row = {"epoch": epoch + 1, "step": (epoch + 1) * len(order), "learning_rate": rate}
+            _validate(network, (batch_of(name) for name in names["validation"]), row, now)
+            bar.set_postfix_str(f"epoch {now.epoch}, loss {row['loss']:.4g}, validation r {row['validation_r']:.3f}")
+            report(row)
+            save(now, at_once=True)
+    network.load_state_dict(now.best)
+    return now.history
+
+
+def _validate(network: Bapst2020, batches: Iterable[Batch], row: dict, now: Progress) -> None:
+    """End an epoch: complete its row of history, keep the weights where they are the best so far."""
+    r = correlations(network, batches)
+    row |= {"loss": float(np.mean(now.losses)), "validation_r": float(r.mean())}
+    row |= {f"validation_r_{index}": float(value) for index, value in enumerate(r)}
+    _check(row, now.history)
+    now.history.append(row)
+    if row["validation_r"] > now.best_r or not now.best:
+        now.best_r = row["validation_r"]
+        now.best = {name: value.clone() for name, value in network.state_dict().items()}
+    now.epoch, now.losses = row["epoch"], []
+
+
+def _step(network, optimiser, batch: Batch, recipe: Recipe, rate: float, seed: int, step: int) -> float:
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    turn = orientation(seeds.generator(seed, "orientation", run=step), recipe.augmentation)
+    output = network.propagate(batch.types, batch.vectors @ turn, batch.incidence)
+    loss = ((output - batch.target)[batch.chosen] ** 2).mean()
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    if not (torch.isfinite(loss) and torch.isfinite(norm)):
+        raise InputError(f"training diverged at step {step + 1}: loss {loss.item():.3g}; lower --learning-rate")
+    optimiser.step()
+    return loss.item()
+
+
+def _check(row: dict, history: list[dict]) -> None:
+    lowest = min((earlier["loss"] for earlier in history), default=row["loss"])
+    if row["loss"] > 1000 * lowest:
+        raise InputError(
+            f"training diverged: loss {row['loss']:.3g} in epoch {row['epoch']}, {lowest:.3g} before; "
+            "lower --learning-rate"
+        )
+
+
+def _saver(state: Path | None, network: Bapst2020, optimiser: torch.optim.Adam, run: str) -> Callable:
+    """Return a function that writes the state file: at once, or where the last time is long ago."""
+    last = time.monotonic()
+
+    def save(now: Progress, at_once: bool) -> None:
+        nonlocal last
+        if state is None or not (at_once or time.monotonic() - last > STATE_INTERVAL):
+            return
+        last = time.monotonic()
+        content = {"run": run, "progress": dict(vars(now)), "optimiser": optimiser.state_dict()}
+        content |= {"network": network.state_dict(), "edges": (network.edge_scale, network.edge_centre)}
+        with store.replacing(state) as temporary:
+            torch.save(content, temporary)
+
+    return save
+
+
+def _resumed(state: Path | None, network: Bapst2020, run: str) -> tuple[Progress, dict] | None:
+    """Set the network as the state file has it; return where the run stands, and its optimiser's state.
+
+    None where there is no state of this very run.
+    """
+    if state is None or not state.exists():
+        return None
+    try:
+        content = checkpoint.read(state)
+    except InputError:
+        content = {}
+    if content.get("run") != run:
+        print(f"{state}: of another run, or damaged; starting anew", flush=True)
+        return None
+    now = Progress(**content["progress"])
+    network.load_state_dict(content["network"])
+    network.edge_scale, network.edge_centre = content["edges"]
+    print(f"going on in epoch {now.epoch + 1}, after {len(now.losses)} of its steps", flush=True)
+    return now, content["optimiser"]
