@@ -109,7 +109,7 @@ def test_the_state_of_another_run_is_not_taken_up(graphs, tmp_path, capsys):
 
 def test_sigterm_leaves_a_state_to_go_on_from(graphs, tmp_path):
     command = [sys.executable, "-m", "learn.train", str(graphs), "--output", str(tmp_path / "model.pt"), "--epochs"]
-    running = subprocess.Popen([*command, "100000"], stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen([*command, "100000", "--recipe", "published"], stderr=subprocess.PIPE, text=True)
     state = tmp_path / "model.pt.state"
     for _ in range(600):
         if state.exists():
