@@ -2,12 +2,13 @@
 
 Each particle of the inherent structure is described by seventeen numbers: its energy and virial with neighbours of
 each species, the anisotropy of its stress, its Voronoi cell, how far it gives way in the harmonic approximation
-(learn/harmonic.py), and how far the thermal particle is from it; some once more for B particles alone. Each number is
-averaged over one to eight generations of neighbours; the differences between successive averages, shells of growing
-radius, are the inputs. They are centred in every configuration and species, so that only differences between particles
-of one configuration are learned; how mobile a configuration is as a whole follows from its mean inherent energy alone.
-A ridge regression per species and time does the rest. Nothing is random; every prediction is invariant under
-translation, rotation and reflection.
+(learn/harmonic.py), and how far the thermal particle is from it; some once more for B particles alone. The same of
+three stages of steepest descent on the way to the inherent structure (learn/descent.py): short times are decided by
+what full minimisation forgets, long times by what it keeps. Each number is averaged over one to eight generations of
+neighbours; the differences between successive averages, shells of growing radius, are the inputs. They are centred in
+every configuration and species, so that only differences between particles of one configuration are learned; how
+mobile a configuration is as a whole follows from its mean inherent energy alone. A ridge regression per species and
+time does the rest. Nothing is random; every prediction is invariant under translation, rotation and reflection.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import torch
 from torch import nn
 
 from learn import dataset, descriptors
+from learn.descent import descend
 from learn.harmonic import compliance
 from simulate import command, kob_andersen
 from simulate.command import InputError
@@ -30,14 +32,21 @@ PENALTIES = 10.0 ** np.arange(-1, 5.1, 0.5)
 # Faces of a Voronoi cell below this area, sigma^2, belong to particles that hardly touch.
 SMALLEST_FACE = 0.02
 
-# Columns of `describe`; "of B" are zero for A particles.
+# Fictitious times of steepest descent, sigma^2/epsilon.
+DESCENTS = (0.004, 0.012, 0.04)
+_MECHANICS = ("energy with A", "energy with B", "virial with A", "virial with B", "stress anisotropy")
+_CELL = ("cell volume", "cell surface", "cell faces", "cell asymmetry")
+_MOVED = ("thermal displacement", "its square")
+
+# Columns of `describe`: of the inherent structure ("of B": zero for A particles), and of stages on the way to it.
 GROUPS = {
     "energy": ("energy with A", "energy with B"),
     "virial": ("virial with A", "virial with B", "stress anisotropy"),
-    "cell": ("cell volume", "cell surface", "cell faces", "cell asymmetry"),
-    "displacement": ("thermal displacement", "its square"),
+    "cell": _CELL,
+    "displacement": _MOVED,
     "compliance": ("log compliance",),
     "species": ("is B", "energy with A of B", "energy with B of B", "cell volume of B", "log compliance of B"),
+    "descent": tuple(f"{name}, descended {time}" for time in DESCENTS for name in _MECHANICS + _CELL + _MOVED),
 }
 NAMES = tuple(name for names in GROUPS.values() for name in names)
 
@@ -57,6 +66,11 @@ def describe(positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent
         of_b = np.zeros(len(types))
         of_b[is_b] = columns[name][is_b] - columns[name][is_b].mean() if is_b.any() else 0
         columns[f"{name} of B"] = of_b
+    for time, place in zip(DESCENTS, descend(positions, types, box, DESCENTS), strict=True):
+        found = mechanics(place, types, box) | _cells(place, box)
+        moved = np.linalg.norm(descriptors.thermal_displacement(positions, place, box), axis=1)
+        found |= {"thermal displacement": moved, "its square": moved**2}
+        columns |= {f"{name}, descended {time}": values for name, values in found.items()}
     return np.stack([np.asarray(columns[name], dtype=np.float64) for name in NAMES], axis=1)
 
 

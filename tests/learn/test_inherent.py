@@ -125,7 +125,7 @@ def test_training_finds_what_was_planted_for_both_species_and_all_times(graphs, 
     for species in (0, 1):
         of = sample.graph.types == species
         for found, target in zip(prediction[:, of], sample.propensity[:, of], strict=True):
-            # Noise-free and linear in few of 153 inputs, from 5 x 173 (A) or 5 x 43 (B) particles.
+            # Noise-free and linear in few of 450 inputs, from 5 x 173 (A) or 5 x 43 (B) particles.
             assert correlation(found, target) > 0.95
     assert abs(prediction[0].mean() - sample.propensity[0].mean()) < 0.02
 
