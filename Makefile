@@ -31,7 +31,7 @@ lint: setup
 	$(ACTIVATE) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow && snakemake --lint
 
 test: setup lint
-	$(ACTIVATE) python -m pytest -m "not slow"
+	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup
 
 test-slow: setup
-	$(ACTIVATE) python -m pytest -m slow
+	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m slow

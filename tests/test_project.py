@@ -1,4 +1,4 @@
-"""The project as a whole: pins agree, packages are the repository's own, stages start fast, the DAG knows no heavy import."""
+"""The project as a whole: pins agree, packages are ours, small stages start fast, rooms know whom they may."""
 
 import ast
 import importlib

@@ -4,7 +4,8 @@ import pytest
 
 from tests.workflow.conftest import snakemake
 
-pytestmark = pytest.mark.pipeline
+# One finished run serves them all: they go to one worker.
+pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
 
 SIMULATION = {"equilibrate", "relaxation_run", "relaxation", "isoconfigurational", "inherent", "propensity"}
 
