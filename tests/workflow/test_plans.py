@@ -23,7 +23,7 @@ def test_new_temperature_plans_only_itself(pipeline):
     planned = outcome.planned()
     assert planned["equilibrate"] == 6
     assert planned["graphs"] == 1
-    assert planned["train"] == 1
+    assert planned["train"] == 2
     for line in outcome.output.splitlines():
         if "output:" in line and "samples" in line:
             assert "T1.200" in line
@@ -46,4 +46,4 @@ def test_propensities_alone():
 def test_paper_plan_is_whole():
     planned = snakemake("--dry-run", "--quiet", "rules", "--configfile", "config/paper.yaml").planned()
     assert planned["isoconfigurational"] == 5 * 500
-    assert planned["train"] == 5 * 10
+    assert planned["train"] == 5 * (10 + 1)

@@ -14,6 +14,8 @@ from learn.splits import split
 
 # The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
 POTENTIAL_CUTOFF = 2.5
+# Settings of a network that learn.train takes as they are.
+TRAINING = ("model", "recipe", "learning_rate", "epochs")
 
 
 def refuse(key, message):
@@ -182,9 +184,25 @@ def per_network(name, temperatures=None):
     ]
 
 
+def training_options(wildcards, start):
+    """What of a network's settings the training wants to know."""
+    settings = config["networks"][wildcards.network]
+    options = [f"--{name.replace('_', '-')} {settings[name]}" for name in TRAINING if name in settings]
+    options += [f"--start {start}"] if start else []
+    options += [f"--time-index {list(TIMES).index(wildcards.time)}"] if wildcards.time != "all" else []
+    return " ".join(options)
+
+
 def shell_responses():
-    """The three responses of every network to perturbed surroundings."""
-    return [file for kind in ("removal", "gap", "gradient") for file in per_network(f"shells_{kind}.csv")]
+    """The three responses of every graph network to perturbed surroundings."""
+    return [
+        file
+        for kind in ("removal", "gap", "gradient")
+        for network in config["networks"]
+        if config["networks"][network]["model"] == "bapst2020"
+        for file in per_network(f"shells_{kind}.csv")
+        if f"/{network}/" in file
+    ]
 
 
 def of_first_seed(files):

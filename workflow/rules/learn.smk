@@ -28,7 +28,8 @@ rule graphs:
 rule train:
     """One network: chosen on the validation configurations, never shown the test configurations."""
     input:
-        "<results>/{temperature}/graphs.h5",
+        graphs="<results>/{temperature}/graphs.h5",
+        start=lambda wildcards: config["networks"][wildcards.network].get("start", []),
     output:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         history="<results>/{temperature}/{network}/{time}/seed{seed}/history.csv",
@@ -39,12 +40,10 @@ rule train:
     conda:
         "../../envs/learn.yaml"
     params:
-        network=lambda wildcards: config["networks"][wildcards.network],
-        time=lambda wildcards: f"--time-index {list(TIMES).index(wildcards.time)}" if wildcards.time != "all" else "",
+        options=lambda wildcards, input: training_options(wildcards, input.start),
     shell:
-        "python -m learn.train {input} --model {params.network[model]} {params.time}"
-        " --seed {wildcards.seed} --recipe {params.network[recipe]} --learning-rate {params.network[learning_rate]}"
-        " --epochs {params.network[epochs]} --output {output.model} --history {output.history} > {log} 2>&1"
+        "python -m learn.train {input.graphs} {params.options} --seed {wildcards.seed}"
+        " --output {output.model} --history {output.history} > {log} 2>&1"
 
 
 rule evaluate:
@@ -82,9 +81,10 @@ rule baselines:
     params:
         names=config["baselines"],
         species=config["species"],
+        source="published" if PUBLISHED else "simulated",
     shell:
         "python -m learn.baselines {input.graphs} --names {params.names} --species {params.species}"
-        " --output {output} > {log} 2>&1"
+        " --source {params.source} --output {output} > {log} 2>&1"
 
 
 rule metrics:
