@@ -1,8 +1,9 @@
 """What simple means predict: `python -m learn.baselines graphs.h5 --names energy ridge ... --output baselines.csv`.
 
-Every baseline but one is static: it sees the configuration and its inherent structure where the file has one (then
-descriptors are those of the inherent structure), nothing of the dynamics. Signs, averaging lengths, penalties and
-weights come from the training and validation configurations; test configurations are only scored.
+Every baseline but one is static: it sees the configuration and its inherent structure where the file has one, nothing
+of the dynamics. Signs, averaging lengths, penalties and weights come from the training and validation configurations;
+so does, at each time, whether descriptors are those of thermal or of inherent positions (the cnn sees inherent ones
+where there are any). Test configurations are only scored.
 
 energy, density, coordination: of the particle itself, and (`..._averaged`) over so many generations of neighbours as
     correlate best on the training configurations.
@@ -15,7 +16,7 @@ debye_waller: NOT static: the fluctuations of each particle in short runs from t
 import argparse
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +204,38 @@ def debye_waller_baseline(split: Split, temperature: float, seed: int) -> dict[s
 NAMES = ("energy", "density", "coordination", "ridge", "softness", "cnn", "debye_waller")
 
 
+def of_better_positions(name: str, split: Split, species: int) -> dict[str, list[np.ndarray]]:
+    """Return a descriptor baseline of inherent or thermal positions, at each time what does better on validation."""
+    every = [*split.train, *split.validation, *split.test]
+    stages = [split]
+    if all(sample.inherent_positions is not None for sample in every):
+        parts = (split.train, split.validation, split.test)
+        stages.append(Split(*([replace(sample, inherent_positions=None) for sample in part] for part in parts)))
+    tried = [_baseline(name, replace(stage, test=[*stage.validation, *stage.test]), species) for stage in stages]
+    count = len(split.validation)
+    chosen = {}
+    for model in tried[0]:
+        of_validation = [evaluate.scores(found[model][:count], split.validation, _letter(species)) for found in tried]
+        best = np.argmax([[row["pcc_mean"] for row in rows] for rows in of_validation], axis=0)
+        of_test = [found[model][count:] for found in tried]
+        chosen[model] = [
+            np.stack([of_test[b][number][time] for time, b in enumerate(best)]) for number in range(len(split.test))
+        ]
+    return chosen
+
+
+def _letter(species: int) -> str:
+    return next(letter for letter, number in SPECIES.items() if number == species)
+
+
+def _baseline(name: str, split: Split, species: int) -> dict[str, list[np.ndarray]]:
+    if name == "ridge":
+        return ridge_baseline(split, species)
+    if name == "softness":
+        return softness_baseline(split, species)
+    return scalar_baseline(name, split, species)
+
+
 def predictions(
     names: Sequence[str], split: Split, species: int, temperature: float, seed: int
 ) -> dict[str, list[np.ndarray]]:
@@ -210,16 +243,12 @@ def predictions(
     found: dict[str, list[np.ndarray]] = {}
     with command.progress(len(names), "baselines", "baseline") as bar:
         for name in names:
-            if name == "ridge":
-                found |= ridge_baseline(split, species)
-            elif name == "softness":
-                found |= softness_baseline(split, species)
-            elif name == "cnn":
+            if name == "cnn":
                 found |= cnn_baseline(split, species, seed)
             elif name == "debye_waller":
                 found |= debye_waller_baseline(split, temperature, seed)
             else:
-                found |= scalar_baseline(name, split, species)
+                found |= of_better_positions(name, split, species)
             bar.update()
     return found
 
