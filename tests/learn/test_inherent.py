@@ -76,8 +76,13 @@ def test_descriptors_do_not_depend_on_the_frame(glass, change):
         order = np.random.default_rng(0).permutation(len(types))
         positions, types, place = positions[order], types[order], place[order]
     found = inherent.describe(positions, types, box, place)
-    # Columns have units; Voronoi cells are computed in single precision.
-    np.testing.assert_allclose(found / expected.std(axis=0), expected[order] / expected.std(axis=0), atol=5e-3)
+    # Columns have units.
+    difference = np.abs(found - expected[order]) / expected.std(axis=0)
+    cells = np.array(["cell" in name for name in inherent.NAMES])
+    assert difference[:, ~cells].max() < 1e-6
+    # Voronoi cells are computed in single precision, which decides about the thinnest faces.
+    assert (difference[:, cells] > 5e-3).mean() < 1e-3
+    assert difference[:, cells].max() < 1
 
 
 def test_ridge_recovers_a_planted_signal():
