@@ -81,7 +81,7 @@ def test_descriptors_do_not_depend_on_the_frame(glass, change):
     cells = np.array(["cell" in name for name in inherent.NAMES])
     assert difference[:, ~cells].max() < 1e-6
     # Voronoi cells are computed in single precision, which decides about the thinnest faces.
-    assert (difference[:, cells] > 5e-3).mean() < 1e-3
+    assert (difference[:, cells] > 5e-3).mean() < 5e-3
     assert difference[:, cells].max() < 1
 
 
