@@ -31,7 +31,7 @@ lint: setup
 	$(ACTIVATE) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow && snakemake --lint
 
 test: setup lint
-	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m "not slow" --numprocesses 2 --dist loadgroup
+	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m "not slow" --numprocesses 2
 
 test-slow: setup
 	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m slow

@@ -1,5 +1,6 @@
 """The real Snakefile, called as a user calls it."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -53,8 +54,12 @@ class Pipeline:
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory) -> Pipeline:
-    """The whole pipeline on the tiny configuration, run once."""
-    pipeline = Pipeline(tmp_path_factory.mktemp("pipeline") / "results")
-    outcome = pipeline("--show-failed-logs")
+    """The whole pipeline on the tiny configuration, run once: the workers of a parallel test run share it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    pipeline = Pipeline(shared / "pipeline" / "results")
+    with open(shared / "pipeline.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        outcome = pipeline("--show-failed-logs")
     assert outcome.status == 0, outcome.output
     return pipeline

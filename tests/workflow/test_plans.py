@@ -4,8 +4,7 @@ import pytest
 
 from tests.workflow.conftest import snakemake
 
-# One finished run serves them all: they go to one worker.
-pytestmark = [pytest.mark.pipeline, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.pipeline
 
 SIMULATION = {"equilibrate", "relaxation_run", "relaxation", "isoconfigurational", "inherent", "propensity"}
 
