@@ -184,11 +184,10 @@ def per_network(name, temperatures=None):
     ]
 
 
-def training_options(wildcards, start):
-    """What of a network's settings the training wants to know."""
+def training_options(wildcards):
+    """What of a network's settings the training wants to know (Snakemake sees no change in params made from `input`)."""
     settings = config["networks"][wildcards.network]
     options = [f"--{name.replace('_', '-')} {settings[name]}" for name in TRAINING if name in settings]
-    options += [f"--start {start}"] if start else []
     options += [f"--time-index {list(TIMES).index(wildcards.time)}"] if wildcards.time != "all" else []
     return " ".join(options)
 

@@ -40,9 +40,10 @@ rule train:
     conda:
         "../../envs/learn.yaml"
     params:
-        options=lambda wildcards, input: training_options(wildcards, input.start),
+        options=training_options,
+        start=lambda wildcards, input: f"--start {input.start}" if input.start else "",
     shell:
-        "python -m learn.train {input.graphs} {params.options} --seed {wildcards.seed}"
+        "python -m learn.train {input.graphs} {params.options} {params.start} --seed {wildcards.seed}"
         " --output {output.model} --history {output.history} > {log} 2>&1"
 
 
