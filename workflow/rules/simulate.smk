@@ -18,11 +18,10 @@ if "published" in config:
             "../../envs/simulate.yaml"
         params:
             temperature=number,
-            times=[str(t) for t in config["times"]],
-            time=(f"--time {config['published']['time']}" if "time" in config["published"] else ""),
+            times=published_times(),
         shell:
-            "python -m simulate.published {input} --temperature {params.temperature} {params.time}"
-            " --times {params.times} --sample {output.sample} --ensemble {output.ensemble} > {log} 2>&1"
+            "python -m simulate.published {input} --temperature {params.temperature} {params.times}"
+            " --sample {output.sample} --ensemble {output.ensemble} > {log} 2>&1"
 
 else:
 
