@@ -109,7 +109,7 @@ def _reach(table: dict[str, np.ndarray]) -> list[str]:
         for time in times[sorted({0, len(times) - 1})]
         for chosen in [removal & ((table["time"] == time) | np.isnan(table["time"]))]
     ]
-    return [f"How far does it look? At T = {style.number(coldest)}, {'; '.join(parts)}."]
+    return [f"How far does the graph network look? At T = {style.number(coldest)}, {'; '.join(parts)}."]
 
 
 def _kept(shell: np.ndarray, correlation: np.ndarray, time: float) -> str:
