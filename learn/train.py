@@ -38,8 +38,8 @@ def loader(path: Path, time: np.ndarray, mean: np.ndarray, scale: np.ndarray, ke
     return load
 
 
-def normalisation(path: Path, names: list[str], time: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return mean and deviation (M,) of the A particles' propensity, and the mean number of edges into a node."""
+def normalisation(path: Path, names: list[str], time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation (M,) of the A particles' propensity."""
     total, squares, count = 0.0, 0.0, 0
     for name in names:
         sample = dataset.load(path, name).at(time)
