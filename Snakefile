@@ -3,7 +3,15 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
-configfile: "config.yaml"
+pathvars:
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
+
+
+include: "workflow/rules/source.smk"
+
+
+configfile: source("config.yaml")
 
 
 include: "workflow/rules/common.smk"

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -66,3 +67,21 @@ def imports(path) -> set[str]:
 def test_rooms_know_only_whom_they_may(room, unknown):
     for path in (ROOT / room).rglob("*.py"):
         assert not imports(path) & unknown, path
+
+
+@pytest.mark.parametrize(
+    "path", sorted([ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]), ids=lambda path: path.name
+)
+def test_rules_import_neither_torch_nor_openmm(path):
+    """Every cluster job reads the rules again. What they import of ours (learn.splits) is tested above."""
+    found = set(re.findall(r"^\s*(?:import|from) (\w+(?:\.\w+)*)", path.read_text(), re.MULTILINE))
+    assert not {name.split(".")[0] for name in found} & {"torch", "openmm", "simulate", "analysis"}
+    assert {name for name in found if name.startswith("learn")} <= {"learn.splits"}
+
+
+def test_catalog_says_where_the_workflow_is():
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
+    assert usage["software-stack-deployment"]["conda"]
+    for name in ("workflow/Snakefile", "config/README.md", "workflow/schemas/config.schema.yaml"):
+        assert (ROOT / name).is_file()

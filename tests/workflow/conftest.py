@@ -4,8 +4,10 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -32,12 +34,13 @@ class Outcome:
         return jobs
 
 
-def snakemake(*arguments: str) -> Outcome:
-    """Run snakemake on the repository's Snakefile, with this interpreter's programs first in PATH."""
+def snakemake(*arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] = MappingProxyType({})) -> Outcome:
+    """Run snakemake with this interpreter's programs first in PATH; by default on the repository's Snakefile."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # The tests themselves may run several at once, on the same working directory.
     command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "2", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    variables = os.environ | {"PATH": path} | environment
+    done = subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True)
     return Outcome(done.returncode, done.stdout + done.stderr)
 
 

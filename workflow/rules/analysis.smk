@@ -6,7 +6,7 @@ rule shell_response:
     input:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         graphs="<results>/{temperature}/graphs.h5",
-        code=[f"analysis/{name}.py" for name in ("shells", "cases", "responses", "surroundings", "marked")],
+        code=code(*(f"analysis/{name}.py" for name in ("shells", "cases", "responses", "surroundings", "marked"))),
     output:
         "<results>/{temperature}/{network}/{time}/seed{seed}/shells_{kind}.csv",
     log:

@@ -2,14 +2,12 @@
 # Nothing here imports torch or openmm: every cluster job reads this file again.
 import math
 import re
-import sys
 import tempfile
 from pathlib import Path
 
 import jsonschema
 import yaml
 
-sys.path.insert(0, str(workflow.basedir))
 from learn.splits import split
 
 # The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
@@ -33,7 +31,7 @@ def typed(value):
 
 
 def check_schema():
-    schema = yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text())
+    schema = yaml.safe_load(Path(source("workflow/schemas/config.schema.yaml")).read_text())
     errors = sorted(
         jsonschema.Draft202012Validator(schema).iter_errors(config),
         key=lambda error: len(error.path),

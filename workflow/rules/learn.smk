@@ -8,7 +8,7 @@ rule graphs:
         samples=lambda wildcards: per_sample("sample.h5", [wildcards.temperature]),
         inherent=lambda wildcards: per_sample("inherent.h5", [wildcards.temperature]),
         propensities=lambda wildcards: per_sample("propensity.h5", [wildcards.temperature]),
-        code="learn/graph.py",
+        code=code("learn/graph.py"),
     output:
         "<results>/{temperature}/graphs.h5",
     log:
@@ -52,7 +52,7 @@ rule evaluate:
     input:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         graphs="<results>/{temperature}/graphs.h5",
-        code="learn/evaluate.py",
+        code=code("learn/evaluate.py"),
     output:
         predictions="<results>/{temperature}/{network}/{time}/seed{seed}/predictions.h5",
         scores="<results>/{temperature}/{network}/{time}/seed{seed}/scores.csv",
@@ -72,7 +72,7 @@ rule baselines:
     """What can be predicted without a network."""
     input:
         graphs="<results>/{temperature}/graphs.h5",
-        code=["learn/baselines.py", "learn/descriptors.py"],
+        code=code("learn/baselines.py", "learn/descriptors.py"),
     output:
         "<results>/{temperature}/baselines.csv",
     log:

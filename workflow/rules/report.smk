@@ -6,7 +6,7 @@ rule figure_relaxation:
     """From liquid to glass."""
     input:
         files=expand("<results>/{temperature}/relaxation.h5", temperature=TEMPERATURES),
-        code="analysis/figures/relaxation.py",
+        code=code("analysis/figures/relaxation.py"),
     output:
         multiext("<results>/figures/relaxation", svg=".svg", png=".png", csv=".csv", txt=".txt"),
     log:
@@ -21,7 +21,7 @@ rule figure_graph:
     """One configuration as a graph, and the shells of one particle."""
     input:
         graphs="<results>/{temperature}/graphs.h5",
-        code="analysis/figures/graph.py",
+        code=code("analysis/figures/graph.py"),
     output:
         multiext("<results>/figures/graph_{temperature}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
     log:
@@ -40,7 +40,7 @@ rule figure_maps:
     input:
         graphs="<results>/{temperature}/graphs.h5",
         predictions=lambda wildcards: of_first_seed(per_network("predictions.h5", [wildcards.temperature])),
-        code="analysis/figures/maps.py",
+        code=code("analysis/figures/maps.py"),
     output:
         multiext("<results>/figures/maps_{temperature}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
     log:
@@ -59,7 +59,7 @@ rule figure_scatter:
     input:
         graphs="<results>/{temperature}/graphs.h5",
         predictions=lambda wildcards: of_first_seed(per_network("predictions.h5", [wildcards.temperature])),
-        code="analysis/figures/scatter.py",
+        code=code("analysis/figures/scatter.py"),
     output:
         multiext("<results>/figures/scatter_{temperature}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
     log:
@@ -78,7 +78,7 @@ rule figure_pearson:
     input:
         metrics="<results>/metrics.csv",
         relaxation=[] if PUBLISHED else rules.figure_relaxation.input.files,
-        code="analysis/figures/pearson.py",
+        code=code("analysis/figures/pearson.py"),
     output:
         multiext("<results>/figures/pearson_{species}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
     log:
@@ -96,7 +96,7 @@ rule figure_response:
     """What the network loses when its surroundings are removed or pushed away."""
     input:
         files=of_first_seed(shell_responses()),
-        code="analysis/figures/response.py",
+        code=code("analysis/figures/response.py"),
     output:
         multiext("<results>/figures/response", svg=".svg", png=".png", csv=".csv", txt=".txt"),
     log:
@@ -114,7 +114,7 @@ rule figure_training:
     """How the networks learned."""
     input:
         files=per_network("history.csv"),
-        code="analysis/figures/training.py",
+        code=code("analysis/figures/training.py"),
     output:
         multiext("<results>/figures/training", svg=".svg", png=".png", csv=".csv", txt=".txt"),
     log:
@@ -143,16 +143,11 @@ rule report:
                 "graphs.h5",
             )
         ],
-        code=expand(
-            "analysis/{name}",
-            name=[
-                "report.py",
-                "answer.py",
-                "view.py",
-                "view.js",
-                "view.html",
-                "report.html",
-            ],
+        code=code(
+            *(
+                f"analysis/{name}"
+                for name in ("report.py", "answer.py", "view.py", "view.js", "view.html", "report.html")
+            )
         ),
     output:
         "<results>/report.html",

@@ -78,7 +78,7 @@ else:
                 "<results>/{{temperature}}/samples/{sample}/relaxation_run.h5",
                 sample=SAMPLES[: config["relaxation"]["samples"]],
             ),
-            code="analysis/relaxation.py",
+            code=code("analysis/relaxation.py"),
         output:
             "<results>/{temperature}/relaxation.h5",
         log:
@@ -138,7 +138,7 @@ rule propensity:
     """The run-averaged displacement of every particle, and its noise ceiling."""
     input:
         ensemble="<results>/{temperature}/samples/{sample}/isoconfigurational.h5",
-        code="analysis/propensity.py",
+        code=code("analysis/propensity.py"),
     output:
         "<results>/{temperature}/samples/{sample}/propensity.h5",
     log:

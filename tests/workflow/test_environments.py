@@ -1,0 +1,68 @@
+"""The conda environments of the rules hold what their commands import."""
+
+import ast
+import re
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.test_project import environment
+
+ROOMS = {"simulate", "learn", "analysis"}
+# Imported where there; the code says what it does without.
+OPTIONAL = {"torch_scatter", "tensorboard"}
+RULE = re.compile(r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", re.MULTILINE | re.DOTALL)
+DISTRIBUTIONS = metadata.packages_distributions()
+
+
+def rules() -> dict[str, tuple[str, str]]:
+    """Return the environment file and the module of every rule that calls one."""
+    found = {}
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        for name, body in RULE.findall(path.read_text()):
+            module = re.search(r"python -m ([\w.]+)", body)
+            conda = re.search(r'conda:\s+"\.\./\.\./envs/([\w.]+)"', body)
+            assert module, f"{path.name}: {name} calls no module"
+            assert conda, f"{path.name}: {name} has no environment"
+            found[name] = (conda[1], module[1])
+    return found
+
+
+def module_file(name: str) -> Path | None:
+    for path in (ROOT.joinpath(*name.split(".")).with_suffix(".py"), ROOT.joinpath(*name.split("."), "__init__.py")):
+        if path.exists():
+            return path
+    return None
+
+
+def names(path: Path) -> set[str]:
+    """Return every module that a file imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def third_party(module: str) -> set[str]:
+    """Return the distributions that a module of ours needs, through all that it imports."""
+    seen, pending, needed = set(), [module], set()
+    while pending:
+        name = pending.pop()
+        if name.split(".")[0] not in ROOMS:
+            needed.add(name.split(".")[0])
+        elif name not in seen and (path := module_file(name)):
+            seen.add(name)
+            pending += names(path)
+    return {DISTRIBUTIONS[name][0].lower() for name in needed - OPTIONAL if name in DISTRIBUTIONS}
+
+
+@pytest.mark.parametrize("rule", rules())
+def test_environment_holds_what_the_rule_imports(rule):
+    file, module = rules()[rule]
+    missing = third_party(module) - {name.lower() for name in environment(ROOT / "envs" / file)}
+    assert not missing, f"{rule}: python -m {module} needs {missing} in envs/{file}"
