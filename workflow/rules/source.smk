@@ -45,7 +45,7 @@ def make_importable():
         )
     sys.path.insert(0, str(FOLDER))
     others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(FOLDER))]
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(FOLDER), *others])
+    os.environ.update(PYTHONPATH=os.pathsep.join([str(FOLDER), *others]))
 
 
 def complete(given):
