@@ -42,6 +42,14 @@ def descend(positions: np.ndarray, types: np.ndarray, box: np.ndarray, times: Se
     return result
 
 
+def displacements(positions: np.ndarray, types: np.ndarray, box: np.ndarray, times: Sequence[float]) -> np.ndarray:
+    """Return how far each particle has moved after each of the times, (N, len(times), 3), sigma.
+
+    Raises InputError where the box is smaller than two cutoffs.
+    """
+    return np.stack([place - positions for place in descend(positions, types, box, times)], axis=1)
+
+
 def _pairs(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> np.ndarray:
     """Return pairs (P, 2) closer than their cutoff and the skin, as far as half the box allows."""
     wrapped = wrap(positions, box)

@@ -7,7 +7,7 @@ have had.
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,42 +22,62 @@ from simulate.command import InputError, Interrupted
 
 # Seconds of training that a killed run may lose.
 STATE_INTERVAL = 60
+# Steps between two updates of the eigenbases of SOAP.
+PRECONDITION_EVERY = 5
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained; not what it is.
 
-    learning_rate: of Adam, at its highest; warm_up: fraction of the steps over which it rises linearly; cosine: then
+    learning_rate: of Adam, at its highest; warm_up: steps over which it rises linearly; cosine: then
     falls to 0 along a half cosine; standardised: targets have mean 0 and variance 1 at each time, undone in the
     checkpoint; augmentation: 'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or
     without inversion; pair_steps: steps on pairs alone that make the first weights (`learn.pair_training`), 0 for
-    weights drawn as published.
+    weights drawn as published; optimiser: 'adam', or 'soap', Adam in the eigenbasis of Shampoo's preconditioner (Vyas
+    et al., ICLR 2025), which needs a tenth of the steps; descent: weight in the loss of the displacements on the way
+    down to the energy minimum (`learn.descent`), which the network learns beside the propensity: three numbers of every
+    particle without noise that show it what to look at. 0 for the propensity alone.
     """
 
     learning_rate: float
-    warm_up: float
+    warm_up: int
     cosine: bool
     standardised: bool
     augmentation: str
     pair_steps: int
+    optimiser: str
+    descent: float
 
 
 RECIPES = {
-    "published": Recipe(1e-4, 0.0, False, False, "cube", 0),
-    "default": Recipe(1e-3, 0.05, True, True, "rotation", 800),
+    "published": Recipe(1e-4, 0, False, False, "cube", 0, "adam", 0.0),
+    "default": Recipe(1e-2, 50, True, True, "rotation", 800, "soap", 1.0),
 }
 
 
 @dataclass
 class Batch:
-    """A sample as the training loop takes it: types (N,), vectors (E, 3), target (N, M) standardised, A (N,)."""
+    """A sample as the training loop takes it.
+
+    types (N,), vectors (E, 3), target (N, M) standardised, chosen (N,): the A particles; displacements (N, K, 3), each
+    of the K of mean square 1: what is learned beside the target.
+    """
 
     types: torch.Tensor
     vectors: torch.Tensor
     incidence: Incidence
     target: torch.Tensor
     chosen: torch.Tensor
+    displacements: torch.Tensor
+
+    def turned(self, turn: torch.Tensor) -> "Batch":
+        """Return the batch with all vectors multiplied by an orthogonal matrix (3, 3)."""
+        return replace(self, vectors=self.vectors @ turn, displacements=self.displacements @ turn)
+
+    def wanted(self) -> torch.Tensor:
+        """Return target and displacements as the network puts them out, (N, M + 3 K)."""
+        return torch.cat([self.target, self.displacements.flatten(1)], dim=1)
 
 
 def orientation(random: np.random.Generator, augmentation: str) -> torch.Tensor:
@@ -73,21 +93,23 @@ def orientation(random: np.random.Generator, augmentation: str) -> torch.Tensor:
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     """Return the learning rate of a step: linear rise, then constant or half a cosine down to 0."""
-    rise = max(1, round(recipe.warm_up * steps))
-    factor = min(1.0, (step + 1) / rise)
+    factor = min(1.0, (step + 1) / max(1, recipe.warm_up))
     if recipe.cosine:
         factor *= 0.5 * (1 + math.cos(math.pi * step / steps))
     return recipe.learning_rate * factor
 
 
 def correlations(network: Bapst2020, batches: Iterable[Batch]) -> np.ndarray:
-    """Return Pearson's correlation over A particles at each time, (M,), averaged over samples."""
+    """Return Pearson's correlation over A particles at each time, (M,), averaged over samples.
+
+    Outputs behind the first M are of the displacements.
+    """
     each = []
     with torch.no_grad():
         for batch in batches:
             output = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen].numpy()
             target = batch.target[batch.chosen].numpy()
-            each.append([correlation(x, y) for x, y in zip(output.T, target.T, strict=True)])
+            each.append([correlation(x, y) for x, y in zip(output.T, target.T, strict=False)])
     return np.nan_to_num(np.mean(each, axis=0))
 
 
@@ -124,7 +146,7 @@ def fit(
     target = batch_of(names["train"][0]).target
     run = repr((asdict(recipe), epochs, seed, names, tuple(target.shape), target.double().sum().item()))
     now = _resumed(state, network, run)
-    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    optimiser = _optimiser(network, recipe)
     if now is None:
         now = Progress()
         begin()
@@ -168,14 +190,31 @@ def _validate(network: Bapst2020, batches: Iterable[Batch], row: dict, now: Prog
     now.epoch, now.losses = row["epoch"], []
 
 
+def _optimiser(network: Bapst2020, recipe: Recipe) -> torch.optim.Optimizer:
+    if recipe.optimiser == "adam":
+        return torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    # Takes seconds to import.
+    from pytorch_optimizer import SOAP
+
+    every = PRECONDITION_EVERY
+    return SOAP(network.parameters(), lr=recipe.learning_rate, weight_decay=0.0, precondition_frequency=every)
+
+
 def _step(network, optimiser, batch: Batch, recipe: Recipe, rate: float, seed: int, step: int) -> float:
+    """Take one step; return the loss of the propensity."""
     for group in optimiser.param_groups:
         group["lr"] = rate
-    turn = orientation(seeds.generator(seed, "orientation", run=step), recipe.augmentation)
-    output = network.propagate(batch.types, batch.vectors @ turn, batch.incidence)
-    loss = ((output - batch.target)[batch.chosen] ** 2).mean()
+    batch = batch.turned(orientation(seeds.generator(seed, "orientation", run=step), recipe.augmentation))
+    output = network.propagate(batch.types, batch.vectors, batch.incidence)
+    propensity, descent = output.split([batch.target.shape[1], output.shape[1] - batch.target.shape[1]], dim=1)
+    loss = ((propensity - batch.target)[batch.chosen] ** 2).mean()
+    total = loss
+    if recipe.descent:
+        # The mean over components, the sum over stages of the descent.
+        error = (descent.unflatten(1, (-1, 3)) - batch.displacements) ** 2
+        total = loss + recipe.descent * error.mean(dim=(0, 2)).sum()
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    total.backward()
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
         raise InputError(f"training diverged at step {step + 1}: loss {loss.item():.3g}; lower --learning-rate")
@@ -192,7 +231,7 @@ def _check(row: dict, history: list[dict]) -> None:
         )
 
 
-def _saver(state: Path | None, network: Bapst2020, optimiser: torch.optim.Adam, run: str) -> Callable:
+def _saver(state: Path | None, network: Bapst2020, optimiser: torch.optim.Optimizer, run: str) -> Callable:
     """Return a function that writes the state file: at once, or where the last time is long ago."""
     last = time.monotonic()
 

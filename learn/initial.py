@@ -49,7 +49,7 @@ def fit_last_layer(network: Bapst2020, batches: Iterable) -> None:
     with torch.no_grad():
         for batch in batches:
             features = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen]
-            rows = torch.cat([torch.ones(len(features), 1), features, batch.target[batch.chosen]], dim=1).double()
+            rows = torch.cat([torch.ones(len(features), 1), features, batch.wanted()[batch.chosen]], dim=1).double()
             products, count = products + rows.T @ rows, count + len(rows)
         network.decoder = whole
         means = products[0] / count

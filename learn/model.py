@@ -59,6 +59,15 @@ class Bapst2020(nn.Module):
             first.weight[:, :WIDTH] *= self.edge_scale / edge_scale
         self.edge_scale, self.edge_centre = edge_scale, centre
 
+    def keep_outputs(self, count: int) -> None:
+        """Leave only the first outputs."""
+        last = self.decoder[-1]
+        kept = nn.Linear(last.in_features, count)
+        with torch.no_grad():
+            kept.weight.copy_(last.weight[:count])
+            kept.bias.copy_(last.bias[:count])
+        self.decoder[-1], self.outputs = kept, count
+
     def plain(
         self, types: torch.Tensor, vectors: torch.Tensor, senders: torch.Tensor, receivers: torch.Tensor
     ) -> torch.Tensor:

@@ -8,15 +8,15 @@ A run that was killed goes on from its state file (`OUTPUT.state`) to exactly th
 import argparse
 import csv
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from learn import checkpoint, dataset, inherent, initial, pair_training
+from learn import checkpoint, dataset, descent, inherent, initial, pair_training
 from learn.edges import Incidence
 from learn.fit import RECIPES, Batch, Recipe, fit
 from learn.memory import keep_freed_memory
@@ -24,16 +24,34 @@ from learn.model import Bapst2020
 from simulate import command, store
 from simulate.command import InputError
 
+# Fictitious times of steepest descent, sigma^2/epsilon, whose displacements are learned beside the propensity.
+DESCENTS = (0.0008, 0.004, 0.012, 0.04)
 
-def loader(path: Path, time: np.ndarray, mean: np.ndarray, scale: np.ndarray, keep: int = 32) -> Callable:
-    """Return a function name -> Batch that keeps the last few samples in memory."""
+
+def loader(
+    path: Path, time: np.ndarray, mean: np.ndarray, scale: np.ndarray, descents: Sequence[float] = (), keep: int = 32
+) -> Callable:
+    """Return a function name -> Batch that keeps the last few samples in memory.
+
+    `descents`: fictitious times of steepest descent whose displacements the batches carry.
+    """
+
+    @cache
+    def displacements(name: str) -> torch.Tensor:
+        graph = dataset.load(path, name).graph
+        if not descents:
+            return torch.zeros(len(graph.types), 0, 3)
+        moved = descent.displacements(np.asarray(graph.positions, dtype=np.float64), graph.types, graph.box, descents)
+        moved /= np.sqrt((moved**2).mean(axis=(0, 2), keepdims=True))
+        return torch.from_numpy(moved.astype(np.float32))
 
     @lru_cache(maxsize=keep)
     def load(name: str) -> Batch:
         sample = dataset.load(path, name).at(time)
         types, vectors, senders, receivers = checkpoint.tensors(sample.graph)
         target = torch.from_numpy(((sample.propensity.T - mean) / scale).astype(np.float32))
-        return Batch(types, vectors, Incidence.of(senders, receivers, len(types)), target, types == 0)
+        incidence = Incidence.of(senders, receivers, len(types))
+        return Batch(types, vectors, incidence, target, types == 0, displacements(name))
 
     return load
 
@@ -75,9 +93,10 @@ def train(
     mean, scale = normalisation(graphs, names["train"], time)
     if not recipe.standardised:
         mean, scale = np.zeros_like(mean), np.ones_like(scale)
-    network = Bapst2020(outputs=len(time))
+    descents = DESCENTS if recipe.descent else ()
+    network = Bapst2020(outputs=len(time) + 3 * len(descents))
     network.frugal = frugal
-    batch_of = loader(graphs, time, mean, scale)
+    batch_of = loader(graphs, time, mean, scale, descents)
 
     def first_weights() -> None:
         training = (batch_of(name) for name in names["train"])
@@ -90,6 +109,7 @@ def train(
 
     history = fit(network, batch_of, names, recipe, epochs, seed, begin=first_weights, **options)
     network.fold()
+    network.keep_outputs(len(time))
     network.frugal = False
     described = dataset.settings(graphs)
     settings = {"model": "bapst2020", "cutoff": described["cutoff"], "temperature": described["temperature"]}

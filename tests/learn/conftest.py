@@ -8,7 +8,7 @@ import pytest
 from simulate import store
 from simulate.box import minimum_image
 
-EDGE = 4.5
+EDGE = 5.2
 TIME = np.array([0.5, 4.0])
 
 
