@@ -167,6 +167,18 @@ def tensorboard(folder: Path | None) -> Callable[[dict], None]:
     return log
 
 
+def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
+    """Return the recipe, with what the command line gives instead of its own."""
+    own = ("learning_rate", "augmentation", "optimiser", "pair_steps", "descent")
+    given = {name: getattr(arguments, name) for name in own}
+    recipe = replace(RECIPES[arguments.recipe], **{name: value for name, value in given.items() if value is not None})
+    if not recipe.learning_rate > 0:
+        raise InputError(f"--learning-rate {recipe.learning_rate}: expected a positive number")
+    if recipe.pair_steps < 0 or not recipe.descent >= 0:
+        raise InputError(f"--pair-steps {recipe.pair_steps}, --descent {recipe.descent}: expected nothing negative")
+    return recipe
+
+
 def main() -> None:
     """Train a model on the training split of graphs.h5; the network is chosen on its validation split."""
     parser = argparse.ArgumentParser(prog="python -m learn.train", description=main.__doc__)
@@ -186,6 +198,9 @@ def main() -> None:
     add("--recipe", choices=RECIPES, default="default", help="how it is trained")
     add("--learning-rate", type=float, help="instead of the recipe's")
     add("--augmentation", choices=["cube", "rotation"], help="instead of the recipe's")
+    add("--optimiser", choices=["adam", "soap"], help="instead of the recipe's")
+    add("--pair-steps", type=int, help="instead of the recipe's; 0: weights drawn as published")
+    add("--descent", type=float, help="weight of displacements towards the minimum, instead of the recipe's")
     add("--start", type=Path, help="MODEL.pt to go on from instead of first weights by the recipe")
     add("--frugal", action="store_true", help="half the memory, a little slower")
     add("--threads", type=int, default=1)
@@ -193,10 +208,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.epochs < 1:
         raise InputError(f"--epochs {arguments.epochs}: expected at least 1")
-    given = {name: getattr(arguments, name) for name in ("learning_rate", "augmentation")}
-    recipe = replace(RECIPES[arguments.recipe], **{name: value for name, value in given.items() if value is not None})
-    if not recipe.learning_rate > 0:
-        raise InputError(f"--learning-rate {recipe.learning_rate}: expected a positive number")
+    recipe = chosen_recipe(arguments)
     torch.set_num_threads(arguments.threads)
     if not arguments.frugal:
         keep_freed_memory()
