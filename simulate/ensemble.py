@@ -109,8 +109,8 @@ def run(
 ) -> None:
     """Bring `progress` to its end: all runs at `times` (M,), each engine one batch after another, all at once.
 
-    Engines hold `start`, or a supercell of as many images as a batch has. `save` is called at every restart point with
-    `progress` up to date. With a langevin bath the motion of the centre of mass is subtracted. Raises InputError where
+    Engines hold `start`, or a supercell of as many images as a batch has. `save` is called at every restart point and
+    at the end of every batch with `progress` up to date. With a langevin bath the motion of the centre of mass is subtracted. Raises InputError where
     a run blows up or starts with an overlap, Interrupted where `save` does: the other engines then stop at their next
     restart point.
     """
@@ -125,6 +125,8 @@ def run(
                     index = waiting.pop(0) if waiting else None
                 if index is not None:
                     _advance(start, times, engine, progress, index, seed, sample, mark, told)
+                    with lock:
+                        save()
         except BaseException:
             failed.set()
             raise

@@ -49,6 +49,14 @@ def test_killed_ensemble_goes_on_to_the_same_bits(liquid, device, at_once):
     np.testing.assert_array_equal(runs(liquid, device, 3, saved=snapshots[3]), runs(liquid, device, 3))
 
 
+def test_runs_shorter_than_the_restart_interval_are_kept(liquid, device):
+    """The state is saved at the end of every run, too: going on from there repeats only what was under way."""
+    snapshots = []
+    whole = runs(liquid, device, 2, interval=1000, save=lambda arrays: snapshots.append(arrays["recorded"].tolist()))
+    assert snapshots == [[2, 0], [2, 2]]
+    np.testing.assert_array_equal(runs(liquid, device, 2, interval=1000), whole)
+
+
 @pytest.mark.physics
 def test_langevin_runs_leave_the_centre_of_mass(liquid, device):
     displacement = runs(liquid, device, 1, integrator="langevin") - liquid.positions
