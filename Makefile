@@ -10,7 +10,7 @@ SNAKEMAKE ?=
 ACTIVATE := export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)";
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint envs/lock.txt
 
-.PHONY: report setup lint test test-slow
+.PHONY: report setup lint test test-slow validate
 
 report: setup
 	$(ACTIVATE) snakemake --cores $(CORES) --show-failed-logs $(if $(CONFIG),--configfile $(CONFIG)) $(SNAKEMAKE)
@@ -35,3 +35,8 @@ test: setup lint
 
 test-slow: setup
 	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m slow
+
+# The simulation against published numbers, half an hour of one core: the table of docs/validation.md, in build/.
+validate: setup
+	mkdir -p build && rm -f build/validation.md
+	$(ACTIVATE) OMP_NUM_THREADS=1 VALIDATION_TABLE=build/validation.md python -m pytest -s -m "slow and physics" tests/simulate

