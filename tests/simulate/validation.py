@@ -17,7 +17,7 @@ BLOCKS = 12
 
 def row(quantity, reference, ours, error):
     """Print a row of the table; `make validate` names a file in VALIDATION_TABLE that collects them."""
-    text = f"| {quantity} | {reference} | {ours:.4g} | {error:.2g} |"
+    text = f"| {quantity} | {reference} | {ours:.4g} | {f'{error:.2g}' if error else '-'} |"
     print(f"\n{text}")
     if "VALIDATION_TABLE" in os.environ:
         table = Path(os.environ["VALIDATION_TABLE"])
