@@ -1,6 +1,7 @@
 """U, P and the first peaks of g_AA and g_AB from LAMMPS, which shares no code with `simulate`.
 
     python -m benchmarks.simulate_structure --temperature 2.0 --particles 4000 --frames 300
+    python -m benchmarks.simulate_structure --configurations FILE FILE ...       # the peaks of given files instead
 
 Peaks by several estimates: maxima of polynomials fitted to fine bins around the top. Errors: standard errors from ten
 blocks.
@@ -10,8 +11,7 @@ import argparse
 
 import numpy as np
 
-from benchmarks import simulate_lammps
-from simulate import command, equilibrate, kob_andersen, platform, seeds
+from simulate import command, configuration, equilibrate, kob_andersen, platform, seeds
 from simulate.box import minimum_image, neighbour_pairs, wrap
 
 BLOCKS = 10
@@ -49,6 +49,9 @@ def peak(g: np.ndarray, half_width: float, degree: int) -> tuple[float, float]:
 
 def sample(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return counts (F, 2, K), U and P (F, 2), types and box of a langevin run, frames 0.2 time units apart."""
+    # Only here: files need no LAMMPS.
+    from benchmarks import simulate_lammps
+
     stream = seeds.generator(arguments.seed, "structure", arguments.temperature)
     density = kob_andersen.DENSITY
     positions, types, box = equilibrate.start(arguments.particles, density, stream, platform.choose("CPU"))
@@ -68,19 +71,32 @@ def sample(arguments: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.nd
     return np.array(counts), np.array(scalars), types, box
 
 
+def of_files(paths: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return counts (F, 2, K), types and box of configurations of one size."""
+    read = [configuration.read(path) for path in paths]
+    return np.array([pair_counts(one.positions, one.types, one.box) for one in read]), read[0].types, read[0].box
+
+
 def main() -> None:
     arguments = _arguments()
-    counts, scalars, types, box = sample(arguments)
-    blocks = np.array_split(np.arange(arguments.frames), BLOCKS)
+    scalars = None
+    if arguments.configurations:
+        counts, types, box = of_files(arguments.configurations)
+    else:
+        counts, scalars, types, box = sample(arguments)
+    blocks = np.array_split(np.arange(len(counts)), min(BLOCKS, len(counts)))
 
     def row(name, reduce):
         values = np.array([reduce(block) for block in blocks])
-        error = values.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
-        whole = reduce(np.arange(arguments.frames))
+        error = values.std(axis=0, ddof=1) / np.sqrt(len(blocks))
+        whole = reduce(np.arange(len(counts)))
         print(f"| {name} | {' | '.join(f'{v:.4f} +- {e:.4f}' for v, e in zip(whole, error, strict=True))} |")
 
-    print(f"LAMMPS, N = {arguments.particles}, T = {arguments.temperature}, {arguments.frames} frames")
-    row("U/N, P", lambda block: scalars[block].mean(axis=0))
+    if scalars is None:
+        print(f"{len(counts)} configurations")
+    else:
+        print(f"LAMMPS, N = {arguments.particles}, T = {arguments.temperature}, {arguments.frames} frames")
+        row("U/N, P", lambda block: scalars[block].mean(axis=0))
     print("| fit | g_AA: r | height | g_AB: r | height |\n|---|---|---|---|---|")
     for half_width, degree in FITS:
 
@@ -103,6 +119,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--equilibration", type=int, default=4000, help="steps of 0.004 before the first frame")
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--configurations", nargs="+", help="files that simulate.configuration reads")
     return parser.parse_args()
 
 

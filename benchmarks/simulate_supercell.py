@@ -108,7 +108,7 @@ def main() -> None:
     arguments = _arguments()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     tau = kob_andersen.expected_tau_alpha(arguments.temperature)
-    times = np.round(np.geomspace(0.1, 3 * tau, 10), 3)
+    times = np.round(np.geomspace(0.1, 2 * tau, 9), 3)
     found = []
     for sample in range(arguments.samples):
         images, separate = map(lengths, ensembles(arguments, sample, times))
@@ -131,7 +131,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--particles", type=options.count, default=256)
     parser.add_argument("--temperature", type=options.positive, default=0.7)
     parser.add_argument("--samples", type=options.count, default=4)
-    parser.add_argument("--runs", type=options.count, default=32)
+    parser.add_argument("--runs", type=options.count, default=16)
     parser.add_argument("--edge", type=options.count, default=2, help="K: images along an edge")
     parser.add_argument("--platform", default="auto")
     return parser.parse_args()

@@ -89,9 +89,9 @@ def test_public_configurations_lie_where_they_are_known_to(reference, device, nu
     assert caged.left.mean() < 0.01
     thermal, cages = (np.linalg.norm(x - found.positions, axis=1) for x in (start.positions, caged.positions))
     ratio = np.sqrt((cages**2).mean() / (thermal**2).mean())
-    row(f"rms distance to the inherent structure, cage / thermal, {name}", "< 0.7", ratio, 0)
+    row(f"rms distance to the inherent structure, cage / thermal, {name}", "< 0.85", ratio, 0)
     # Nearer to the inherent structure than the thermal positions: what vibrates averages out.
-    assert ratio < 0.7
+    assert ratio < 0.85
 
 
 def test_overlap_is_refused(liquid, device):
