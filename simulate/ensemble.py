@@ -110,9 +110,9 @@ def run(
     """Bring `progress` to its end: all runs at `times` (M,), each engine one batch after another, all at once.
 
     Engines hold `start`, or a supercell of as many images as a batch has. `save` is called at every restart point and
-    at the end of every batch with `progress` up to date. With a langevin bath the motion of the centre of mass is subtracted. Raises InputError where
-    a run blows up or starts with an overlap, Interrupted where `save` does: the other engines then stop at their next
-    restart point.
+    at the end of every batch with `progress` up to date. With a langevin bath the motion of the centre of mass is
+    subtracted. Raises InputError where a run blows up or starts with an overlap, Interrupted where `save` does: the
+    other engines then stop at their next restart point.
     """
     lock, failed = threading.Lock(), threading.Event()
     waiting = [index for index, batch in enumerate(progress.batches) if batch.recorded < len(times)]
