@@ -28,7 +28,7 @@ $(VENV)/.installed: pyproject.toml envs/lock.txt
 	touch $@
 
 lint: setup
-	$(ACTIVATE) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow && snakemake --lint
+	$(ACTIVATE) ruff check . && ruff format --check . && snakefmt --check Snakefile workflow && snakemake --lint && mypy
 
 test: setup lint
 	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m "not slow" --numprocesses 2

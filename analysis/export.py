@@ -26,7 +26,7 @@ def frames(configuration: fields.Fields) -> list[str]:
 
 def _frame(configuration: fields.Fields, index: int, positions: np.ndarray, species: np.ndarray) -> str:
     columns = {"propensity": configuration.truth, "standard_error": configuration.standard_error}
-    if configuration.prediction is not None:
+    if configuration.prediction.size:
         columns |= {"prediction": configuration.prediction, "error": configuration.error}
     lattice = " ".join(f"{edge:.8g}" for edge in np.diag(configuration.box).ravel())
     properties = ":".join(["species:S:1:type:I:1:pos:R:3", *(f"{name}:R:1" for name in columns)])

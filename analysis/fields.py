@@ -1,7 +1,7 @@
 """Per-particle fields of one configuration: the propensity that the simulation gave, and what a network predicts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
@@ -16,7 +16,7 @@ class Fields:
     """One configuration and its fields at M times.
 
     positions (N, 3) unwrapped, types (N,) 0 = A 1 = B, box (3,), time (M,), truth and standard_error (M, N): the
-    measured propensity and its error; prediction (M, N), or None where no prediction was asked for.
+    measured propensity and its error; prediction (M, N), empty where none was asked for.
     """
 
     sample: str
@@ -27,7 +27,7 @@ class Fields:
     time: np.ndarray
     truth: np.ndarray
     standard_error: np.ndarray
-    prediction: np.ndarray | None = None
+    prediction: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def place(self) -> str:

@@ -107,8 +107,8 @@ def compare(graphs: str | Path, predictions: Sequence[str | Path]) -> dict[str, 
     read = [fields.read(graphs, predictions, name) for name in names]
     half = min(case.box.min() for case in read) / 2
     edges = np.arange(0, half + 1e-9, BIN_WIDTH)
-    kinds = {"true": [], "predicted": []}
-    sums = {name: 0 for name in kinds}
+    kinds: dict[str, list[np.ndarray]] = {"true": [], "predicted": []}
+    sums: dict[str, np.ndarray] = {name: np.zeros(()) for name in kinds}
     count = np.zeros(len(edges) - 1, dtype=int)
     noise = []
     with command.progress(len(read), "heterogeneity", "sample") as bar:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from learn.edges import segment_sum
-from learn.model import RECURRENCES, WIDTH, Bapst2020
+from learn.model import RECURRENCES, WIDTH, Bapst2020, linear
 
 # Edges worked on at once: 4096 x 64 float32 are 1 MiB.
 RUN = 4096
@@ -86,7 +86,7 @@ def outputs(network: Bapst2020, union: Union) -> torch.Tensor:
     `plain`, to rounding, for a half to a third of the work of `forward`.
     """
     start = torch.searchsorted(union.receivers, torch.arange(len(union.types) + 1))
-    on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = network.edge_update[0].weight.T.split(WIDTH)
+    on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = linear(network.edge_update, 0).weight.T.split(WIDTH)
     node = node0 = network.node_encoder(union.types[:, None])
     to0, of0 = node0 @ on_to0 + network.edge_update[0].bias, node0 @ on_of0
     pieces = _runs(start)

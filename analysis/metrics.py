@@ -14,7 +14,7 @@ def collect(paths: list[Path]) -> list[dict[str, str]]:
 
     Raises InputError where a table has other columns.
     """
-    rows = []
+    rows: list[dict[str, str]] = []
     for path in paths:
         with open(path, newline="") as file:
             scores = csv.DictReader(file)

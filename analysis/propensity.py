@@ -80,7 +80,7 @@ def of_ensemble(start: np.ndarray, types: np.ndarray, time: np.ndarray, targets:
     `time` (M,), `targets` one array (R, N, 3) unwrapped per time, R >= 2.
     """
     propensity, error = [], []
-    reliabilities = {name: [] for name in SPECIES}
+    reliabilities: dict[str, list[float]] = {name: [] for name in SPECIES}
     for target in targets:
         moved = displacements(start, target)
         propensity.append(moved.mean(axis=0))

@@ -133,11 +133,12 @@ def over_files(
 
     Raises InputError where the box is smaller than 2 `r_max`, or the files differ in size.
     """
-    sums, weight, limit, r, density = None, 0, r_max, None, np.nan
+    sums: dict[str, np.ndarray] = {}
+    weight, limit, r, density = 0, r_max, np.empty(0), np.nan
     with command.progress(len(paths), "radial distribution", "file") as bar:
         for path in paths:
-            frames, types, box = read(path)
-            frames = list(frames)
+            found, types, box = read(path)
+            frames = list(found)
             if limit is None:
                 limit = box.min() / 2
             if limit > box.min() / 2 + 1e-9:

@@ -65,11 +65,12 @@ def read(paths: list[str | Path]) -> tuple[np.ndarray, list[np.ndarray], dict]:
 
     Raises InputError where the runs differ in times, particles or temperature, or hold fewer than two frames.
     """
-    time, runs, first = None, [], {}
+    time, first = np.empty(0), {}
+    runs: list[np.ndarray] = []
     for path in paths:
         contents = store.read(path, "relaxation_run", ("time", "positions", "types"))
         temperature = contents.settings.get("temperature")
-        if time is None:
+        if not runs:
             time, first = contents["time"].astype(np.float64), contents.settings
         if len(time) < 2 or (np.diff(time) <= 0).any():
             raise InputError(f"{path}: time has {len(time)} frames, expected two or more, increasing")

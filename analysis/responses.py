@@ -1,10 +1,11 @@
 """How a network's predictions for marked particles respond to changes of the structure beyond a shell."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from analysis.cases import Case
 from analysis.marked import Piece
 from analysis.surroundings import Surroundings
 from learn.checkpoint import Trained
+from learn.model import Bapst2020
 from simulate import command, seeds
 
 KINDS = ("removal", "gap", "gradient")
@@ -67,7 +69,7 @@ def respond(trained: Trained, all_cases: list[Case], chosen: list[np.ndarray], p
     reach = min(case.graph.box.min() for case in all_cases) / 2
     n_bins = int(reach / BIN_WIDTH)
     full, truth = np.full((2, n_times, total), np.nan)
-    changed = defaultdict(lambda: np.full((n_times, total), np.nan))
+    changed: dict[tuple, np.ndarray] = defaultdict(lambda: np.full((n_times, total), np.nan))
     responses = Responses(trained.time, full, truth, changed, np.zeros((n_times, n_bins)), np.zeros(n_bins, int))
     # Removal needs no more than the largest shell; the other kinds need all that the network can see.
     hops = int(max(plan.shells)) if plan.kinds == ("removal",) and not plan.metric else None
@@ -101,9 +103,10 @@ class _Workers:
     """
 
     def __init__(self, threads: int):
-        self.executor, self.most, self.pending = ThreadPoolExecutor(threads), 2 * threads, deque()
+        self.executor, self.most = ThreadPoolExecutor(threads), 2 * threads
+        self.pending: deque[tuple[Callable, Future]] = deque()
 
-    def submit(self, take: Callable, compute: Callable, *arguments) -> None:
+    def submit(self, take: Callable, compute: Callable, *arguments: Any) -> None:
         if len(self.pending) >= self.most:
             self._take_one()
         self.pending.append((take, self.executor.submit(compute, *arguments)))
@@ -115,7 +118,7 @@ class _Workers:
     def __enter__(self) -> "_Workers":
         return self
 
-    def __exit__(self, kind, *_) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         try:
             while self.pending and kind is None:
                 self._take_one()
@@ -154,7 +157,15 @@ def _piece(case: Case, around: Surroundings) -> Piece:
     return Piece(types, around.hop, around.senders, around.receivers, around.vectors)
 
 
-def _perturb(queue: _Queue, kind: str, piece: Piece, around: Surroundings, shells, deltas, place: int) -> None:
+def _perturb(
+    queue: _Queue,
+    kind: str,
+    piece: Piece,
+    around: Surroundings,
+    shells: Iterable[float],
+    deltas: Iterable[float],
+    place: int,
+) -> None:
     for shell in shells:
         if kind == "removal":
             queue.add((kind, shell, np.nan), place, marked.subgraph(piece, *surroundings.kept(around, shell)))
@@ -167,7 +178,7 @@ def _perturb(queue: _Queue, kind: str, piece: Piece, around: Surroundings, shell
 
 
 def _gradient(trained: Trained, piece: Piece) -> np.ndarray:
-    return marked.gradients(trained.network, [piece])[0] * trained.scale[:, None, None]
+    return marked.gradients(cast(Bapst2020, trained.network), [piece])[0] * trained.scale[:, None, None]
 
 
 def _differentiate(

@@ -125,7 +125,7 @@ def _announce(rows: list[dict], total: int, plan: Plan) -> None:
         print("particles of which the shell wraps around the box are included")
 
 
-def _arguments():
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m analysis.shells", description=__doc__.splitlines()[0])
     parser.add_argument("model", help="MODEL.pt")
     parser.add_argument("configuration", help="a configuration of any format, or graphs.h5")
@@ -147,7 +147,7 @@ def _arguments():
     return arguments
 
 
-def _check(arguments) -> None:
+def _check(arguments: argparse.Namespace) -> None:
     shells = arguments.shells
     if any(b <= a for a, b in pairwise(shells)) or not shells[0] > 0:
         raise InputError(f"--shells: {shells}, expected positive numbers that increase")

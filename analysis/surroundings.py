@@ -109,14 +109,16 @@ def _nearest_copy(receiver: np.ndarray, sender: np.ndarray, vectors: np.ndarray)
     return np.stack([end, end - vectors], axis=1)
 
 
-def _wraps_from(hop, sender, receiver, crossing, box, metric: bool) -> float:
+def _wraps_from(
+    hop: np.ndarray, sender: np.ndarray, receiver: np.ndarray, crossing: np.ndarray, box: np.ndarray, metric: bool
+) -> float:
     if metric:
         return box.min() / 2
     # Around a crossing edge one step from hop a reaches an image of a particle that has a hop already.
     return float(np.minimum(hop[sender], hop[receiver])[crossing].min() + 1) if crossing.any() else np.inf
 
 
-def kept(surroundings: Surroundings, shell: float) -> tuple[int | np.ndarray, np.ndarray]:
+def kept(surroundings: Surroundings, shell: float) -> tuple[np.ndarray, np.ndarray]:
     """Return which particles (K,) and which edges (E,) removal of everything beyond `shell` leaves."""
     inside = surroundings.rank <= shell
     edges = inside[surroundings.senders] & inside[surroundings.receivers]

@@ -272,7 +272,8 @@ def main() -> None:
         )
     )
     shared = evaluate.common(arguments.graphs, split.test) | {"source": arguments.source, "seed": arguments.seed}
-    rows, merged = [], {}
+    rows: list[dict] = []
+    merged: dict[str, dict[str, np.ndarray]] = {}
     for species in arguments.species:
         number = SPECIES[species]
         found = predictions(arguments.names, split, number, shared["temperature"], arguments.seed)
@@ -282,9 +283,9 @@ def main() -> None:
                 whole = merged.setdefault(name, {}).setdefault(sample.name, np.full(prediction.shape, np.nan))
                 whole[:, sample.graph.types == number] = prediction[:, sample.graph.types == number]
     if arguments.predictions:
-        for name, predicted in merged.items():
+        for name, by_sample in merged.items():
             path = arguments.predictions / f"{name.split()[0]}.h5"
-            evaluate.write_predictions(path, split.test[0].time, predicted, {"model": name}, arguments.seed)
+            evaluate.write_predictions(path, split.test[0].time, by_sample, {"model": name}, arguments.seed)
     evaluate.table(arguments.output, rows)
     for row in rows:
         print(f"{row['model']}, t = {row['time']:g}, {row['species']}: PCC mean {row['pcc_mean']:.3f}")

@@ -19,7 +19,7 @@ import numpy as np
 
 from learn import checkpoint, descriptors, inherent
 from learn.evaluate import SPECIES, correlation
-from simulate import command, configuration, published, store
+from simulate import command, published, store
 from simulate.command import InputError
 
 COLUMNS = ("variant", "species", "pcc_mean", "pcc_mean_error", "pcc_all", "difference", "difference_error")
@@ -57,7 +57,7 @@ def described(path: Path, time: float, cache: Path | None) -> Described:
     start = Configuration(ensemble.positions, ensemble.types, ensemble.box, ensemble.temperature)
     kept = None if cache is None else cache / f"{path.stem}.inherent.h5"
     if kept is not None and kept.is_file():
-        place = configuration.read(kept).inherent_positions
+        place = store.read(kept, "inherent", ("inherent_positions",))["inherent_positions"]
     else:
         found = minimise(start)
         place = found.positions
@@ -144,7 +144,8 @@ def densities(one: Described) -> np.ndarray:
 
 def table(samples: Sequence[Described], folds: int, ablation: bool) -> list[dict]:
     """Return one row per variant and species."""
-    rows, model = [], {}
+    rows: list[dict] = []
+    model: dict[str, np.ndarray] = {}
     for name, features in variants(samples):
         for label, species in SPECIES.items():
             found = validate(samples, features, species, folds)

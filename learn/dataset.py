@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,8 @@ class Sample:
         indices = [index_of(self.time, wanted, self.name) for wanted in time]
         names = ("time", "propensity", "standard_error", "reliability_A", "reliability_B")
         chosen = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: None if array is None else array[indices] for name, array in chosen.items()})
+        taken: dict[str, Any] = {name: None if array is None else array[indices] for name, array in chosen.items()}
+        return replace(self, **taken)
 
 
 def index_of(time: np.ndarray, wanted: float, where: str) -> int:

@@ -6,12 +6,16 @@ follows the particles when they are renumbered. Lengths in sigma_AA; N particles
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
 from simulate.box import minimum_image, neighbour_pairs, wrap
 from simulate.command import InputError
+
+if TYPE_CHECKING:
+    import freud
 
 RADIAL_CENTRES = np.arange(0.80, 2.001, 0.04)
 RADIAL_WIDTH = 0.04
@@ -83,7 +87,7 @@ def local_density(positions: np.ndarray, box: np.ndarray) -> np.ndarray:
     return 1 / voronoi(positions, box).volumes
 
 
-def voronoi(positions: np.ndarray, box: np.ndarray):
+def voronoi(positions: np.ndarray, box: np.ndarray) -> "freud.locality.Voronoi":
     """Return freud's Voronoi tessellation of the periodic box."""
     import freud
 

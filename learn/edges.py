@@ -4,8 +4,10 @@ Everything that is as long as the edges is worked through in pieces that stay in
 gradients are written by hand in place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 
@@ -90,12 +92,24 @@ class EdgeStep(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, edge, first, constant, to, of, second, bias, incidence, frugal):
+    def forward(
+        ctx: Any,
+        edge: torch.Tensor,
+        first: torch.Tensor,
+        constant: torch.Tensor,
+        to: torch.Tensor,
+        of: torch.Tensor,
+        second: torch.Tensor,
+        bias: torch.Tensor,
+        incidence: Incidence,
+        frugal: bool,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         updated = torch.empty_like(constant)
         hidden = None if frugal else torch.empty_like(constant)
         total = to.new_empty(to.shape)
         for first_node, last_node, a, b in incidence.pieces:
-            inner = _hidden(edge, first, constant, to, of, incidence, a, b, None if frugal else hidden[a:b])
+            kept = None if hidden is None else hidden[a:b]
+            inner = _hidden(edge, first, (constant, to, of), incidence, a, b, kept)
             piece = torch.addmm(bias, inner, second, out=updated[a:b]).relu_()
             total[first_node:last_node] = segment_sum(piece, incidence.start[first_node : last_node + 1] - a)
         saved = (constant, to, of) if frugal else (hidden,)
@@ -106,7 +120,9 @@ class EdgeStep(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad_updated, grad_total, grad_constant):
+    def backward(
+        ctx: Any, grad_updated: torch.Tensor | None, grad_total: torch.Tensor, grad_constant: torch.Tensor | None
+    ) -> tuple[torch.Tensor | None, ...]:
         edge, first, second, updated, *saved = ctx.saved_tensors
         incidence = ctx.incidence
         grad = torch.empty_like(updated)
@@ -115,7 +131,7 @@ class EdgeStep(torch.autograd.Function):
         grad_bias = second.new_zeros(second.shape[1])
         grad_to = updated.new_empty(len(incidence.start) - 1, updated.shape[1])
         for first_node, last_node, a, b in incidence.pieces:
-            inner = saved[0][a:b] if len(saved) == 1 else _hidden(edge, first, *saved, incidence, a, b, None)
+            inner = saved[0][a:b] if len(saved) == 1 else _hidden(edge, first, saved, incidence, a, b, None)
             outer = grad_total.index_select(0, incidence.receivers[a:b])
             if grad_updated is not None:
                 outer += grad_updated[a:b]
@@ -134,7 +150,17 @@ class EdgeStep(torch.autograd.Function):
         return grad_edge, grad_first, grad_constant, grad_to, grad_of, grad_second, grad_bias, None, None
 
 
-def _hidden(edge, first, constant, to, of, incidence, a, b, out):
+def _hidden(
+    edge: torch.Tensor,
+    first: torch.Tensor,
+    terms: Sequence[torch.Tensor],
+    incidence: Incidence,
+    a: int,
+    b: int,
+    out: torch.Tensor | None,
+) -> torch.Tensor:
+    """Return the hidden layer (b - a, C) of the edges from a to b; terms: constant, to, of."""
+    constant, to, of = terms
     hidden = torch.addmm(constant[a:b], edge[a:b], first, out=out)
     hidden += to.index_select(0, incidence.receivers[a:b])
     hidden += of.index_select(0, incidence.senders[a:b])

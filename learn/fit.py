@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -145,13 +146,13 @@ def fit(
     # The first target stands for times, normalisation and measurements: a state of other ones is not taken up.
     target = batch_of(names["train"][0]).target
     run = repr((asdict(recipe), epochs, seed, names, tuple(target.shape), target.double().sum().item()))
-    now = _resumed(state, network, run)
+    resumed = _resumed(state, network, run)
     optimiser = _optimiser(network, recipe)
-    if now is None:
+    if resumed is None:
         now = Progress()
         begin()
     else:
-        now, moments = now
+        now, moments = resumed
         optimiser.load_state_dict(moments)
     save = _saver(state, network, optimiser, run)
     steps = epochs * len(names["train"])
@@ -200,7 +201,15 @@ def _optimiser(network: Bapst2020, recipe: Recipe) -> torch.optim.Optimizer:
     return SOAP(network.parameters(), lr=recipe.learning_rate, weight_decay=0.0, precondition_frequency=every)
 
 
-def _step(network, optimiser, batch: Batch, recipe: Recipe, rate: float, seed: int, step: int) -> float:
+def _step(
+    network: Bapst2020,
+    optimiser: torch.optim.Optimizer,
+    batch: Batch,
+    recipe: Recipe,
+    rate: float,
+    seed: int,
+    step: int,
+) -> float:
     """Take one step; return the loss of the propensity."""
     for group in optimiser.param_groups:
         group["lr"] = rate
@@ -240,7 +249,7 @@ def _saver(state: Path | None, network: Bapst2020, optimiser: torch.optim.Optimi
         if state is None or not (at_once or time.monotonic() - last > STATE_INTERVAL):
             return
         last = time.monotonic()
-        content = {"run": run, "progress": dict(vars(now)), "optimiser": optimiser.state_dict()}
+        content: dict[str, Any] = {"run": run, "progress": dict(vars(now)), "optimiser": optimiser.state_dict()}
         content |= {"network": network.state_dict(), "edges": (network.edge_scale, network.edge_centre)}
         with store.replacing(state) as temporary:
             torch.save(content, temporary)

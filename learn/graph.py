@@ -79,8 +79,8 @@ def read_sample(source: Path) -> dict[str, np.ndarray]:
     sample |= {name: np.array(told[name]) for name in ("temperature", "n_runs") if told.get(name) is not None}
     if (source / "inherent.h5").exists():
         quenched = store.read(source / "inherent.h5", "inherent", ("inherent_positions",))
-        names = ("inherent_positions", "inherent_energy", "cage_positions")
-        sample |= {name: quenched[name] for name in names if name in quenched}
+        optional = ("inherent_positions", "inherent_energy", "cage_positions")
+        sample |= {name: quenched[name] for name in optional if name in quenched}
     return sample
 
 

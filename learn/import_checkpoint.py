@@ -9,6 +9,7 @@ import argparse
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -117,14 +118,15 @@ def _block(table: bytes, offset: int, size: int) -> list[tuple[bytes, bytes]]:
 
 def _entry(message: bytes) -> Entry:
     """Return a BundleEntryProto: dtype = 1, shape = 2, shard_id = 3, offset = 4, size = 5, crc32c = 6."""
-    fields = dict(_fields(message))
+    fields: dict[int, Any] = dict(_fields(message))
     shape = tuple(dict(_fields(dim)).get(1, 0) for number, dim in _fields(fields.get(2, b"")) if number == 2)
     return Entry(fields.get(1, 0), shape, fields.get(3, 0), fields.get(4, 0), fields.get(5, 0), fields.get(6, 0))
 
 
-def _fields(message: bytes) -> list[tuple[int, int | bytes]]:
-    """Return the numbered fields of a protobuf message."""
+def _fields(message: bytes) -> list[tuple[int, Any]]:
+    """Return the numbered fields of a protobuf message: integers and bytes."""
     at, found = 0, []
+    value: int | bytes
     while at < len(message):
         tag, at = _varint(message, at)
         kind = tag & 7

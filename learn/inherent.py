@@ -11,7 +11,7 @@ mobile a configuration is as a whole follows from its mean inherent energy alone
 time does the rest. Nothing is random; every prediction is invariant under translation, rotation and reflection.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,6 +206,10 @@ def levels(parts: Sequence[Statistics]) -> tuple[np.ndarray, np.ndarray]:
 class InherentModel(nn.Module):
     """The trained model: weights (2, K, M), intercept and slope (2, M), by species."""
 
+    weight: torch.Tensor
+    intercept: torch.Tensor
+    slope: torch.Tensor
+
     def __init__(self, outputs: int, generations: int = GENERATIONS):
         super().__init__()
         self.generations = generations
@@ -242,7 +246,7 @@ def inputs(
     return shells(values, types, box, inherent_positions, generations), float(energies.mean())
 
 
-def fit(parts: dict[int, Sequence[Statistics]], outputs: int) -> tuple[InherentModel, dict[int, np.ndarray]]:
+def fit(parts: Mapping[int, Sequence[Statistics]], outputs: int) -> tuple[InherentModel, dict[int, np.ndarray]]:
     """Return the model and the penalties (M,) chosen, from the statistics of the configurations by species (0, 1).
 
     Raises InputError for fewer than two configurations.

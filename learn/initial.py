@@ -1,11 +1,12 @@
 """Where training starts: weights drawn as published, or taken over from another network; the last layer, fitted."""
 
 from collections.abc import Iterable
+from typing import cast
 
 import torch
 
 from learn.checkpoint import Trained
-from learn.model import Bapst2020
+from learn.model import Bapst2020, linear
 from simulate import seeds
 from simulate.command import InputError
 
@@ -43,9 +44,11 @@ def take_over(network: Bapst2020, other: Trained, batches: Iterable) -> None:
 
 def fit_last_layer(network: Bapst2020, batches: Iterable) -> None:
     """Fit the last layer to the targets of A particles by ridge regression, in place; batches: `learn.fit.Batch`."""
-    whole, products, count = network.decoder, 0.0, 0
-    width = whole[-1].in_features
-    network.decoder = whole[:-1]
+    whole, count = network.decoder, 0
+    last, before = linear(whole, -1), linear(whole, -3)
+    width = last.in_features
+    products = torch.zeros((), dtype=torch.float64)
+    network.decoder = cast(torch.nn.Sequential, whole[:-1])
     with torch.no_grad():
         for batch in batches:
             features = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen]
@@ -60,9 +63,9 @@ def fit_last_layer(network: Bapst2020, batches: Iterable) -> None:
         unit = torch.where(deviation > 1e-4 * deviation.max(), 1 / deviation, 0.0)
         related = covariance[inputs, inputs] * unit[:, None] * unit
         weight = torch.linalg.solve(related + PENALTY * torch.eye(width), unit[:, None] * covariance[inputs, targets])
-        whole[-1].weight.copy_(weight.T)
-        whole[-1].bias.copy_(means[targets] - (unit * means[inputs]) @ weight)
+        last.weight.copy_(weight.T)
+        last.bias.copy_(means[targets] - (unit * means[inputs]) @ weight)
         # A ReLU passes positive factors through: channels of variance 1 keep the last layer's weights, and with them
         # the gradients behind it, of order 1.
-        whole[-3].weight *= unit[:, None]
-        whole[-3].bias *= unit
+        before.weight.mul_(unit[:, None])
+        before.bias.mul_(unit)

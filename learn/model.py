@@ -5,6 +5,8 @@ network updates edges, then nodes, each from its current and its encoded state (
 A decoder reads the nodes.
 """
 
+from typing import cast
+
 import torch
 from torch import nn
 
@@ -23,11 +25,19 @@ def mlp(inputs: int, *widths: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def linear(part: nn.Sequential, place: int) -> nn.Linear:
+    """Return the linear layer at a place in one of the network's parts."""
+    return cast(nn.Linear, part[place])
+
+
 class Bapst2020(nn.Module):
     """Predicts `outputs` numbers per particle from types and edge vectors.
 
     One output is the published network, for one time (62,401 parameters); more share everything but the last layer.
     """
+
+    edge_centre: torch.Tensor
+    decoder: nn.Sequential
 
     def __init__(self, outputs: int = 1):
         super().__init__()
@@ -44,7 +54,7 @@ class Bapst2020(nn.Module):
         # Concatenation order: [sum of incoming edges, node, node0].
         self.node_update = mlp(3 * WIDTH, WIDTH, WIDTH)
         # ReLU follows every layer of the network but this last one.
-        self.decoder = mlp(WIDTH, WIDTH, WIDTH, outputs)[:-1]
+        self.decoder = cast(nn.Sequential, mlp(WIDTH, WIDTH, WIDTH, outputs)[:-1])
 
     def fold(self, edge_scale: float = 1.0, edge_centre: torch.Tensor | None = None) -> None:
         """Change how nodes see the sums over edges, and the weights behind so that the function stays the same.
@@ -54,8 +64,8 @@ class Bapst2020(nn.Module):
         """
         centre = torch.zeros_like(self.edge_centre) if edge_centre is None else edge_centre
         with torch.no_grad():
-            first = self.node_update[0]
-            first.bias += self.edge_scale * first.weight[:, :WIDTH] @ (centre - self.edge_centre)
+            first = linear(self.node_update, 0)
+            first.bias.add_(self.edge_scale * first.weight[:, :WIDTH] @ (centre - self.edge_centre))
             first.weight[:, :WIDTH] *= self.edge_scale / edge_scale
         self.edge_scale, self.edge_centre = edge_scale, centre
 
@@ -100,13 +110,13 @@ class Bapst2020(nn.Module):
         """Return what `forward` returns, for an incidence made beforehand (edges sorted by receiver)."""
         node = node0 = self.node_encoder(types[:, None].to(vectors.dtype))
         edge = self.edge_encoder(vectors)
-        first, second = self.edge_update[0], self.edge_update[2]
+        first, second = linear(self.edge_update, 0), linear(self.edge_update, 2)
         on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = first.weight.T.split(WIDTH)
         constant = edge @ on_edge0
         to0, of0 = node0 @ on_to0 + first.bias, node0 @ on_of0
-        on_sum, on_node, on_node0 = self.node_update[0].weight.T.split(WIDTH)
+        on_sum, on_node, on_node0 = linear(self.node_update, 0).weight.T.split(WIDTH)
         on_sum = self.edge_scale * on_sum
-        from_node0 = node0 @ on_node0 + self.node_update[0].bias - self.edge_centre @ on_sum
+        from_node0 = node0 @ on_node0 + linear(self.node_update, 0).bias - self.edge_centre @ on_sum
         for _ in range(RECURRENCES):
             to, of = node @ on_to + to0, node @ on_of + of0
             edge, total, constant = EdgeStep.apply(

@@ -17,7 +17,7 @@ from torch import nn
 
 from learn import initial
 from learn.edges import segment_sum
-from learn.model import WIDTH, Bapst2020
+from learn.model import WIDTH, Bapst2020, linear
 from simulate import command, seeds
 from simulate.kob_andersen import EPSILON, SIGMA
 
@@ -70,7 +70,9 @@ def prepare(network: Bapst2020, batches: Iterable, seed: int, steps: int) -> Non
     initial.fit_last_layer(network, itertools.chain(first, batches))
 
 
-def first_edges(network: Bapst2020, types: torch.Tensor, vectors: torch.Tensor, to: torch.Tensor, of: torch.Tensor):
+def first_edges(
+    network: Bapst2020, types: torch.Tensor, vectors: torch.Tensor, to: torch.Tensor, of: torch.Tensor
+) -> torch.Tensor:
     """Return the first edge update (E, WIDTH) of edges between particles of types (E,), current states left out."""
     edge, node = network.edge_encoder(vectors), network.node_encoder(types[:, None])
     none = torch.zeros_like(edge)
@@ -84,14 +86,16 @@ def _draw(network: Bapst2020, random: torch.Generator) -> None:
             nn.init.zeros_(layer.bias)
     with torch.no_grad():
         # Half-spaces in all directions, with edges between 0.5 sigma behind the particle and 1.5 before it.
-        first = network.edge_encoder[0]
+        first = linear(network.edge_encoder, 0)
         first.weight.copy_(2 * nn.functional.normalize(torch.randn(WIDTH, 3, generator=random), dim=1))
         first.bias.copy_(1 - 4 * torch.rand(WIDTH, generator=random))
         for block in (0, 2, 4):
-            network.edge_update[0].weight[:, block * WIDTH : (block + 1) * WIDTH] *= CURRENT
+            linear(network.edge_update, 0).weight[:, block * WIDTH : (block + 1) * WIDTH] *= CURRENT
 
 
-def _train_pairs(network, readout, batches, random, seed, steps) -> None:
+def _train_pairs(
+    network: Bapst2020, readout: nn.Linear, batches: list, random: torch.Generator, seed: int, steps: int
+) -> None:
     vectors = torch.cat([batch.vectors for batch in batches])
     to = torch.cat([batch.types[batch.incidence.receivers] for batch in batches]).long()
     of = torch.cat([batch.types[batch.incidence.senders] for batch in batches]).long()
@@ -116,14 +120,14 @@ def _train_pairs(network, readout, batches, random, seed, steps) -> None:
             bar.update()
 
 
-def _fill_nodes(network, readout, batches, random) -> None:
+def _fill_nodes(network: Bapst2020, readout: nn.Linear, batches: list, random: torch.Generator) -> None:
     """Make the nodes random features of the standardised sums over pairs, half of them of forces and energies only."""
-    sums = []
+    each = []
     for batch in batches:
         inside = batch.incidence
         edges = first_edges(network, batch.types.float(), batch.vectors, inside.receivers, inside.senders)
-        sums.append(segment_sum(edges, inside.start)[batch.chosen])
-    sums = torch.cat(sums)
+        each.append(segment_sum(edges, inside.start)[batch.chosen])
+    sums = torch.cat(each)
     centre = sums.mean(dim=0)
     spread = ((sums - centre) @ readout.weight.T).std(dim=0)
     mix = torch.randn(WIDTH, TARGETS, generator=random) / WIDTH**0.5
@@ -131,9 +135,9 @@ def _fill_nodes(network, readout, batches, random) -> None:
     mix[: WIDTH // 2, :5] = torch.randn(WIDTH // 2, 5, generator=random) / 5**0.5
     from_sum = mix @ (readout.weight / spread[:, None])
     network.edge_centre, network.edge_scale = centre, float(from_sum.std() * WIDTH**0.5)
-    first, second = network.node_update[0], network.node_update[2]
+    first, second = linear(network.node_update, 0), linear(network.node_update, 2)
     first.weight[:, :WIDTH] = from_sum / network.edge_scale
     first.weight[:, WIDTH:] = CURRENT * torch.randn(WIDTH, 2 * WIDTH, generator=random) / WIDTH**0.5
     first.bias.copy_(0.5 * torch.randn(WIDTH, generator=random))
-    for layer in (second, network.decoder[0], network.decoder[2]):
+    for layer in (second, linear(network.decoder, 0), linear(network.decoder, 2)):
         layer.weight.copy_((2 / WIDTH) ** 0.5 * torch.randn(WIDTH, WIDTH, generator=random))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def loader(
 
 def normalisation(path: Path, names: list[str], time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation (M,) of the A particles' propensity."""
-    total, squares, count = 0.0, 0.0, 0
+    total, squares, count = np.zeros(len(time)), np.zeros(len(time)), 0
     for name in names:
         sample = dataset.load(path, name).at(time)
         values = sample.propensity[:, sample.graph.types == 0]
@@ -81,7 +82,7 @@ def train(
     begin: checkpoint.Trained | None = None,
     *,
     frugal: bool = False,
-    **options,
+    **options: Any,
 ) -> tuple[checkpoint.Trained, list[dict]]:
     """Train one network for the given times; return it and its history.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from learn.dataset import Sample
 from learn.evaluate import correlation
 from simulate import command, seeds
 from simulate.box import minimum_image, wrap
@@ -137,7 +138,7 @@ def predictions(train: Sequence, validation: Sequence, test: Sequence, species: 
     return result
 
 
-def _positions(sample) -> np.ndarray:
+def _positions(sample: Sample) -> np.ndarray:
     return sample.graph.positions if sample.inherent_positions is None else sample.inherent_positions
 
 

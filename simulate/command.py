@@ -44,7 +44,7 @@ def run(main: Callable[[], None]) -> None:
     sys.exit(status)
 
 
-def _report(error, status: int) -> int:
+def _report(error: object, status: int) -> int:
     message = " ".join(str(error).split())
     print(f"error: {message}", file=sys.stderr, flush=True)
     return status

@@ -89,6 +89,7 @@ class Engine:
         self.temperature = dynamics.temperature
         self.restart_interval = restart_interval
         self.step = 0
+        self._total: float | None = None
         self._types, self._box, self._n = types, np.asarray(box, dtype=np.float64), len(types)
         self._renews = device.name == "CPU"
         self._integrator = integrator(dynamics)

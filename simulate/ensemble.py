@@ -149,12 +149,22 @@ def run(
         except BaseException:
             failed.set()
             raise
-    errors = [future.exception() for future in futures if future.exception() is not None]
+    errors = [error for future in futures if (error := future.exception()) is not None]
     if errors:
         raise next((error for error in errors if not isinstance(error, Interrupted)), errors[0])
 
 
-def _advance(start, times, engine, progress, index, seed, sample, mark, told) -> None:
+def _advance(
+    start: Configuration,
+    times: np.ndarray,
+    engine: Engine,
+    progress: Progress,
+    index: int,
+    seed: int,
+    sample: int,
+    mark: Callable[[int, Engine], None],
+    told: Callable[[int], None],
+) -> None:
     """Bring one batch from its last restart point, or from its start, to the last time."""
     batch, images, n = progress.batches[index], progress.targets.shape[2], len(start.types)
     temperature = engine.dynamics.temperature

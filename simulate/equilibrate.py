@@ -5,6 +5,7 @@ high temperature, cooled linearly and held at the temperature asked for, all in 
 Every sample has a melt of its own, so samples are independent of each other whatever the relaxation time is.
 """
 
+import argparse
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
@@ -66,7 +67,9 @@ class Progress:
         self.quenched, self.state = arrays.get("quenched"), arrays["state"].tobytes()
 
 
-def start(n: int, density: float, generator: np.random.Generator, device: Device):
+def start(
+    n: int, density: float, generator: np.random.Generator, device: Device
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return positions (N, 3), types (N,) and box (3,) of particles on random lattice sites, partly minimised."""
     box = kob_andersen.cubic_box(n, density)
     types = generator.permutation(kob_andersen.composition(n))
@@ -104,7 +107,7 @@ def equilibrate(
         velocities = dynamics.maxwell_boltzmann(len(positions), protocol.melt_temperature, stream)
         engine.start(positions, velocities, bath)
 
-    def mark():
+    def mark() -> None:
         progress.step, progress.state = engine.step, engine.state()
         save()
 
@@ -144,6 +147,7 @@ def main() -> None:
             save=lambda: restart.save(arguments.output, settings, progress.arrays(), f"step {progress.step}"),
             moved=bar.update,
         )
+    assert progress.quenched is not None  # The first record takes it.
     known = evidence.gather(
         np.array(progress.energies), arguments.relaxation_times, progress.quenched, found, types, box
     )
@@ -159,8 +163,8 @@ def main() -> None:
     restart.remove(arguments.output)
 
 
-def _protocol(arguments) -> Protocol:
-    def steps(time):
+def _protocol(arguments: argparse.Namespace) -> Protocol:
+    def steps(time: float) -> int:
         return int(np.ceil(time / arguments.time_step))
 
     hold = arguments.relaxation_times * kob_andersen.expected_tau_alpha(arguments.temperature)
@@ -171,7 +175,7 @@ def _protocol(arguments) -> Protocol:
     )
 
 
-def _arguments():
+def _arguments() -> argparse.Namespace:
     parser = options.Parser(prog="simulate.equilibrate", description=__doc__.splitlines()[0])
     parser.add_argument("--particles", type=options.count, required=True)
     parser.add_argument("--density", type=options.positive, default=kob_andersen.DENSITY)

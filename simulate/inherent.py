@@ -6,6 +6,7 @@ pair crosses its cutoff, so a residual much below the default tolerance means li
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import openmm
@@ -80,7 +81,7 @@ def main() -> None:
         f"inherent structure: U/N = {found.energies.mean():.5f}, residual force {found.residual_rms:.2g} (rms), "
         f"{found.residual_max:.2g} (largest)"
     )
-    arrays = {
+    arrays: dict[str, Any] = {
         "positions": start.positions,
         "types": start.types,
         "box": start.box,

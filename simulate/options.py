@@ -1,6 +1,7 @@
 """Command-line options that several stages share, each defined once."""
 
 import argparse
+from typing import NoReturn
 
 from simulate.command import InputError
 
@@ -8,7 +9,7 @@ from simulate.command import InputError
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, like every other user error."""
 
-    def error(self, message: str):
+    def error(self, message: str) -> NoReturn:
         raise InputError(f"{self.prog}: {message}")
 
 

@@ -40,11 +40,11 @@ def choose(name: str = "auto", threads: int = 1, precision: str = "mixed") -> De
             raise InputError(f"platform: {name} does not work here ({reason})")
         device.why = "requested"
         return device
-    failures = []
+    failures: list[str] = []
     for candidate in PREFERENCE:
         device, reason = _try(candidate, threads, precision) if candidate in available() else (None, "not installed")
         if device is not None and candidate == "OpenCL" and not _is_gpu(device):
-            device, reason = None, f"{device.label} is no GPU"
+            reason, device = f"{device.label} is no GPU", None
         if device is not None:
             device.why = "; ".join([*failures, "works"])
             return device

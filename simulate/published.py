@@ -11,8 +11,10 @@ import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy._core import multiarray
 
 from simulate import command, options, store
 from simulate.command import InputError
@@ -41,15 +43,15 @@ class Ensemble:
 class _ArraysOnly(pickle.Unpickler):
     """Unpickles numpy arrays, numpy scalars and plain containers; refuses every other global."""
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name in ("_reconstruct", "scalar"):
-            return getattr(np._core.multiarray, name)
+            return getattr(multiarray, name)
         if module == "numpy" and name in ("ndarray", "dtype"):
             return getattr(np, name)
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
 
 
-def load_pickle(path: str | Path):
+def load_pickle(path: str | Path) -> Any:
     """Return the object of a pickle that holds numpy arrays and plain containers only.
 
     Raises InputError where it asks for anything else, or is damaged.

@@ -7,6 +7,7 @@ origins - m + 1 times (origin = any block's start). All frame times are whole nu
 equal to rounding, and grouping pairs of frames by round(lag / time_step) finds them all.
 """
 
+import argparse
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,7 +76,7 @@ def main() -> None:
         velocities = dynamics.maxwell_boltzmann(len(start.types), arguments.temperature, stream)
         engine.start(start.positions, velocities, 0)
 
-    def mark():
+    def mark() -> None:
         progress.step, progress.state = engine.step, engine.state()
         restart.save(arguments.output, settings, progress.arrays(), f"step {progress.step}")
 
@@ -91,7 +92,7 @@ def main() -> None:
     restart.remove(arguments.output)
 
 
-def _arguments():
+def _arguments() -> argparse.Namespace:
     parser = options.Parser(prog="simulate.relaxation", description=__doc__.splitlines()[0])
     parser.add_argument("--configuration", required=True, help="any file that simulate.configuration reads")
     parser.add_argument("--temperature", type=options.positive, required=True)

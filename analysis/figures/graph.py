@@ -7,7 +7,9 @@ python -m analysis.figures.graph results/T0.700/graphs.h5 [--sample s0000 --part
 import argparse
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
@@ -45,7 +47,7 @@ def nearest_to_plane(configuration: fields.Fields) -> int:
     return int(np.argmax(counts))
 
 
-def draw(configuration: fields.Fields, senders: np.ndarray, receivers: np.ndarray, centre: int):
+def draw(configuration: fields.Fields, senders: np.ndarray, receivers: np.ndarray, centre: int) -> Figure:
     """Return the figure: the slice |z| < THICKNESS / 2 around `centre`, discs coloured by shell, edges between them."""
     shells = shell_numbers(senders, receivers, len(configuration.types), centre)
     relative = around(configuration, centre)
@@ -57,8 +59,9 @@ def draw(configuration: fields.Fields, senders: np.ndarray, receivers: np.ndarra
     for species in (0, 1):
         chosen = np.flatnonzero(inside & (configuration.types == species) & (shells >= 0))
         discs = EllipseCollection(
-            *np.full((2, len(chosen)), DIAMETER[species]),
-            np.zeros(len(chosen)),
+            widths=np.full(len(chosen), DIAMETER[species]),
+            heights=np.full(len(chosen), DIAMETER[species]),
+            angles=np.zeros(len(chosen)),
             units="xy",
             offsets=relative[chosen, :2],
             transOffset=axis.transData,
@@ -75,7 +78,15 @@ def draw(configuration: fields.Fields, senders: np.ndarray, receivers: np.ndarra
     return figure
 
 
-def _draw_edges(axis, relative, inside, shells, senders, receivers, colours) -> None:
+def _draw_edges(
+    axis: Axes,
+    relative: np.ndarray,
+    inside: np.ndarray,
+    shells: np.ndarray,
+    senders: np.ndarray,
+    receivers: np.ndarray,
+    colours: list,
+) -> None:
     """Draw the edges within the slice that do not cross the picture's border, coloured by their outer shell."""
     kept = inside[senders] & inside[receivers] & (senders < receivers)
     ends = np.stack([relative[senders[kept]], relative[receivers[kept]]], axis=1)
@@ -87,7 +98,7 @@ def _draw_edges(axis, relative, inside, shells, senders, receivers, colours) -> 
     axis.add_collection(lines)
 
 
-def _legend(axis, shells: np.ndarray, inside: np.ndarray, colours: list) -> None:
+def _legend(axis: Axes, shells: np.ndarray, inside: np.ndarray, colours: list) -> None:
     last = shells[inside].max()
     labels = ["$i$", *(f"$h = {shell}$" for shell in range(1, min(last, COLOURED) + 1))]
     if last > COLOURED:

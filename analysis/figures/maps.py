@@ -5,8 +5,12 @@ python -m analysis.figures.maps results/T0.700/graphs.h5 MODEL/predictions.h5 [.
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
 import argparse
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from scipy.spatial import cKDTree
 
 from analysis import fields
@@ -58,12 +62,13 @@ def chosen_times(configuration: fields.Fields, times: list[float] | None) -> lis
     return [int(np.argmin(np.abs(np.log(configuration.time / time)))) for time in times]
 
 
-def draw(configuration: fields.Fields, indices: list[int], share: float):
+def draw(configuration: fields.Fields, indices: list[int], share: float) -> Figure:
     """Return the figure: a column per time, the simulation's field above (one time: beside) the predicted one."""
     cells = nearest_particles(configuration)
     centres = cell_centres(configuration, cells)
     in_plane = np.isfinite(centres[:, 0])
     columns = len(indices)
+    shape: dict[str, Any]
     if columns > 1:
         shape = {"rows": 2, "columns": columns, "width": columns * style.COLUMN / 2, "height": 1.36 * style.COLUMN}
     else:
@@ -91,7 +96,9 @@ def draw(configuration: fields.Fields, indices: list[int], share: float):
     return figure
 
 
-def _slice(axis, configuration: fields.Fields, values: np.ndarray, cells: np.ndarray, limits: np.ndarray):
+def _slice(
+    axis: Axes, configuration: fields.Fields, values: np.ndarray, cells: np.ndarray, limits: np.ndarray
+) -> AxesImage:
     values = np.ma.masked_where(configuration.types[cells] == 1, values)
     image = axis.imshow(
         values,
@@ -109,7 +116,9 @@ def table(configuration: fields.Fields, indices: list[int], share: float) -> dic
     """Return one row per time and particle whose cell the plane cuts."""
     cut = np.unique(nearest_particles(configuration))
     position = periodic.wrap(configuration.positions, configuration.box)[cut]
-    columns = {name: [] for name in ("time", "particle", "type", "x", "y", "z", "truth", "prediction", "most_mobile")}
+    columns: dict[str, list] = {
+        name: [] for name in ("time", "particle", "type", "x", "y", "z", "truth", "prediction", "most_mobile")
+    }
     for index in indices:
         mobile = most_mobile(configuration.truth[index], configuration.types, share)
         columns["time"] += [float(configuration.time[index])] * len(cut)

@@ -7,12 +7,14 @@ python -m analysis.figures.pearson results/metrics.csv [--relaxation results/T*/
 import argparse
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from analysis.figures import relaxation, scores, style
 from simulate import command
 
 
-def draw(series: list[scores.Series], tau_alpha: dict[float, float]):
+def draw(series: list[scores.Series], tau_alpha: dict[float, float]) -> Figure:
     """Return the figure: a panel per temperature; `tau_alpha` by temperature where known."""
     series = drawn(series)
     panels = list(scores.by_temperature(series))
@@ -66,7 +68,7 @@ def _looks(series: list[scores.Series]) -> dict[str, dict]:
     return looks
 
 
-def _panel(axis, group: list[scores.Series], looks: dict[str, dict]) -> None:
+def _panel(axis: Axes, group: list[scores.Series], looks: dict[str, dict]) -> None:
     # All models are scored on the same configurations, so there is one ceiling.
     ceiling = group[0]
     axis.plot(ceiling.time, ceiling.ceiling_mean, color="black", linewidth=0.8, label="noise ceiling")
@@ -86,7 +88,9 @@ def _panel(axis, group: list[scores.Series], looks: dict[str, dict]) -> None:
 
 def table(series: list[scores.Series]) -> dict[str, list]:
     """Return one row per temperature, model and time: the scores as drawn."""
-    columns = {name: [] for name in ("temperature", "model", "time", "pcc_mean", "pcc_mean_error", "pcc_all")}
+    columns: dict[str, list] = {
+        name: [] for name in ("temperature", "model", "time", "pcc_mean", "pcc_mean_error", "pcc_all")
+    }
     columns |= {name: [] for name in ("ceiling_mean", "ceiling_all", "n_runs", "n_train", "n_test", "n_seeds")}
     for one in series:
         arrays = (one.time, one.pcc_mean, one.error, one.pcc_all, one.ceiling_mean, one.ceiling_all)

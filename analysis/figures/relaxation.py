@@ -8,6 +8,7 @@ import argparse
 from itertools import cycle
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from analysis.figures import style
 from simulate import command, store
@@ -16,7 +17,7 @@ from simulate.command import InputError
 NAMES = ("time", "F_s", "F_s_error", "msd", "tau_alpha", "sampling_time")
 
 
-def draw(curves: dict[float, store.Contents]):
+def draw(curves: dict[float, store.Contents]) -> Figure:
     """Return the figure of the relaxations (files of kind `relaxation`) by temperature, coldest first."""
     figure, axes = style.subplots(2, 1, height=1.35 * style.COLUMN, sharex=True)
     scattering, displacement = axes[:, 0]
@@ -45,7 +46,7 @@ def draw(curves: dict[float, store.Contents]):
 
 def table(curves: dict[float, store.Contents]) -> dict[str, list]:
     """Return the columns of the curves, one row per temperature and time."""
-    columns = {name: [] for name in ("temperature", "time", "F_s", "F_s_error", "msd", "tau_alpha")}
+    columns: dict[str, list] = {name: [] for name in ("temperature", "time", "F_s", "F_s_error", "msd", "tau_alpha")}
     for temperature, curve in curves.items():
         columns["temperature"] += [temperature] * len(curve["time"])
         columns["tau_alpha"] += [float(curve["tau_alpha"])] * len(curve["time"])

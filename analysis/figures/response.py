@@ -8,6 +8,8 @@ import argparse
 from itertools import cycle
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from analysis.figures import style
@@ -41,7 +43,7 @@ def read(paths: list[str], temperatures: list[float]) -> dict[str, np.ndarray]:
     return {name: column[order[kept[order]]] for name, column in whole.items()}
 
 
-def draw(rows: dict[str, np.ndarray]):
+def draw(rows: dict[str, np.ndarray]) -> Figure:
     """Return the figure: sketches of removal and gap above, what was measured below."""
     figure, axes = style.subplots(2, 2, width=style.COLUMN, height=1.25 * style.COLUMN, height_ratios=(1, 1.15))
     _sketch(axes[0, 0], gap=False)
@@ -87,12 +89,12 @@ def _equal(column: np.ndarray, value: float) -> np.ndarray:
     return np.isnan(column) if np.isnan(value) else column == value
 
 
-def _removal(axis, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
+def _removal(axis: Axes, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
     chosen = chosen & (rows["kind"] == "removal")
     axis.plot(rows["shell"][chosen], rows["correlation_with_full"][chosen], **look)
 
 
-def _gap(axis, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
+def _gap(axis: Axes, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
     """Draw the change over delta: a line for its limit at small delta, open symbols at the largest delta."""
     gap, gradient = (chosen & (rows["kind"] == kind) for kind in ("gap", "gradient"))
     delta = rows["delta"]
@@ -112,7 +114,7 @@ def per_delta(rows: dict[str, np.ndarray]) -> np.ndarray:
     return rows["rms_change"] / divisor
 
 
-def _sketch(axis, gap: bool) -> None:
+def _sketch(axis: Axes, gap: bool) -> None:
     """Draw rings of discs, one for each shell: those beyond shell 2 removed, or pushed out by much more than delta."""
     random = np.random.default_rng(4)
     colours = [style.VERMILION, *style.ordered(4)[::2]]
@@ -133,10 +135,10 @@ def _sketch(axis, gap: bool) -> None:
             )
             axis.add_patch(disc)
     if gap:
-        for radius in (2.5, 2.5 + width):
-            axis.add_patch(Circle((0, 0), radius, fill=False, linewidth=0.6, linestyle="--"))
-        outside = {"xy": (-2.5, 0), "xytext": (-6.0, 0), "arrowprops": {"arrowstyle": "->", "linewidth": 0.7}}
-        axis.annotate("", **outside)
+        for edge in (2.5, 2.5 + width):
+            axis.add_patch(Circle((0, 0), edge, fill=False, linewidth=0.6, linestyle="--"))
+        arrow = {"arrowstyle": "->", "linewidth": 0.7}
+        axis.annotate("", xy=(-2.5, 0), xytext=(-6.0, 0), arrowprops=arrow)
         axis.text(-6.1, 0, r"$\delta$", ha="right", va="center")
     axis.set(aspect="equal", xlim=(-5.2, 5.2), ylim=(-5.2, 5.2))
     axis.axis("off")

@@ -7,6 +7,7 @@ python -m analysis.figures.scatter results/T0.700/graphs.h5 MODEL/predictions.h5
 import argparse
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from analysis import fields
 from analysis.figures import style
@@ -27,11 +28,12 @@ def histogram(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np
 
     The range leaves out one particle in a thousand on either side.
     """
-    edges = np.linspace(*np.percentile(np.concatenate([truth, prediction]), (0.1, 99.9)), BINS + 1)
+    low, high = np.percentile(np.concatenate([truth, prediction]), (0.1, 99.9))
+    edges = np.linspace(low, high, BINS + 1)
     return edges, np.histogram2d(truth, prediction, bins=(edges, edges))[0]
 
 
-def draw(time: np.ndarray, truth: np.ndarray, prediction: np.ndarray):
+def draw(time: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> Figure:
     """Return the figure: density of particles over (measured, predicted), the diagonal, and Pearson's r over all."""
     columns = min(len(time), 2)
     rows = -(-len(time) // columns)
@@ -53,7 +55,7 @@ def draw(time: np.ndarray, truth: np.ndarray, prediction: np.ndarray):
 
 def table(time: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> dict:
     """Return one row per time and occupied bin: its centre and the number of particles in it."""
-    columns = {name: [] for name in ("time", "truth", "prediction", "n_particles")}
+    columns: dict[str, list] = {name: [] for name in ("time", "truth", "prediction", "n_particles")}
     for t, x, y in zip(time, truth, prediction, strict=True):
         edges, counts = histogram(x, y)
         centre = (edges[1:] + edges[:-1]) / 2

@@ -10,8 +10,10 @@ from analysis.figures import style
 from simulate.command import InputError
 
 # Of the columns of metrics.csv, those read here.
-COLUMNS = ("temperature", "time", "model", "seed", "species", "pcc_mean", "pcc_mean_error", "pcc_all")
-COLUMNS += ("ceiling_mean", "ceiling_all", "n_runs", "n_train", "n_test")
+COLUMNS = (
+    *("temperature", "time", "model", "seed", "species", "pcc_mean", "pcc_mean_error", "pcc_all"),
+    *("ceiling_mean", "ceiling_all", "n_runs", "n_train", "n_test"),
+)
 # What learn.baselines calls them, and their names in words; every other model is a network.
 BASELINES = {
     "energy": "energy",

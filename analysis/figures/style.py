@@ -7,10 +7,13 @@ everything that has an order: both are told apart with every common kind of colo
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+from cycler import cycler
 from matplotlib import ticker
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from simulate import store
@@ -37,14 +40,14 @@ MARKERS = "osD^vPX*"
 # Fields over the particles, and everything else that has an order.
 FIELD = "viridis"
 
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 9,
     "axes.labelsize": 9,
     "axes.titlesize": 9,
     "axes.linewidth": 0.6,
-    "axes.prop_cycle": matplotlib.cycler(color=LINES),
+    "axes.prop_cycle": cycler(color=LINES),
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "xtick.direction": "in",
@@ -68,7 +71,9 @@ _RC = {
 }
 
 
-def subplots(rows: int = 1, columns: int = 1, width: float = COLUMN, height: float = 0.75 * COLUMN, **options):
+def subplots(
+    rows: int = 1, columns: int = 1, width: float = COLUMN, height: float = 0.75 * COLUMN, **options: Any
+) -> tuple[Figure, np.ndarray]:
     """Return (figure, axes) in our style: axes in an array (rows, columns), options as of matplotlib's `subplots`."""
     matplotlib.rcParams.update(_RC)
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -80,12 +85,12 @@ def ordered(count: int) -> list:
     return [matplotlib.colormaps[FIELD](place) for place in np.linspace(0.0, 0.8, max(count, 2))[:count]]
 
 
-def letter(axes, text: str) -> None:
+def letter(axes: Axes, text: str) -> None:
     """Write a panel's letter above its upper left corner."""
     axes.set_title(f"({text})", loc="left", fontsize=9, pad=3)
 
 
-def logarithmic(axis, *times: np.ndarray) -> None:
+def logarithmic(axis: Axes, *times: np.ndarray) -> None:
     """Make the x axis logarithmic around `times`; over less than two decades its ticks are plain 1, 2, 5."""
     first, last = min(map(np.min, times)), max(map(np.max, times))
     axis.set(xscale="log", xlim=(first / 1.25, last * 1.25))
@@ -101,7 +106,7 @@ def number(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def save(figure: Figure, output: Path, table: Mapping[str, Sequence], caption: str) -> None:
+def save(figure: Figure, output: Path, table: Mapping[str, Sequence | np.ndarray], caption: str) -> None:
     """Write `output` (.svg) and beside it the same as .png, the table of its numbers as .csv, its caption as .txt.
 
     `table` maps a column's name to its values; all columns have one length.
@@ -123,7 +128,7 @@ def svg(name: str) -> Path:
     return Path(name)
 
 
-def write_table(path: str | Path, table: Mapping[str, Sequence]) -> None:
+def write_table(path: str | Path, table: Mapping[str, Sequence | np.ndarray]) -> None:
     """Write columns as CSV; numbers with six digits."""
     lengths = {len(column) for column in table.values()}
     if len(lengths) != 1:
@@ -161,5 +166,5 @@ def _column(values: Sequence[str]) -> np.ndarray:
         return np.array(values)
 
 
-def _cell(value):
+def _cell(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float | np.floating) else value

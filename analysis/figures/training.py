@@ -8,6 +8,7 @@ import re
 from itertools import cycle
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from analysis.figures import style
 from simulate import command
@@ -16,7 +17,7 @@ from simulate.command import InputError
 COLUMNS = ("step", "loss", "validation_r")
 
 
-def draw(histories: dict[str, dict[str, np.ndarray]]):
+def draw(histories: dict[str, dict[str, np.ndarray]]) -> Figure:
     """Return the figure: losses above, validation correlation below; `histories` by label."""
     figure, axes = style.subplots(2, 1, height=1.1 * style.COLUMN, sharex=True)
     for colour, (label, history) in zip(cycle(style.LINES), histories.items(), strict=False):
