@@ -71,7 +71,7 @@ class Bapst2020(nn.Module):
 
     def keep_outputs(self, count: int) -> None:
         """Leave only the first outputs."""
-        last = self.decoder[-1]
+        last = linear(self.decoder, -1)
         kept = nn.Linear(last.in_features, count)
         with torch.no_grad():
             kept.weight.copy_(last.weight[:count])
