@@ -10,7 +10,7 @@ SNAKEMAKE ?=
 ACTIVATE := export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)";
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint envs/lock.txt
 
-.PHONY: report setup lint test test-slow validate
+.PHONY: report setup lint test test-slow test-newest docs validate
 
 report: setup
 	$(ACTIVATE) snakemake --cores $(CORES) --show-failed-logs $(if $(CONFIG),--configfile $(CONFIG)) $(SNAKEMAKE)
@@ -40,3 +40,25 @@ test-slow: setup
 validate: setup
 	mkdir -p build && rm -f build/validation.md
 	$(ACTIVATE) OMP_NUM_THREADS=1 VALIDATION_TABLE=build/validation.md python -m pytest -s -m "slow and physics" tests/simulate
+
+# The pages of docs/ and the reference as one site, site/index.html; warnings are errors.
+docs: setup
+	$(VENV)/bin/python -c 'import mkdocstrings' 2> /dev/null || $(PIP) --no-build-isolation --editable '.[docs]'
+	$(ACTIVATE) mkdocs build --strict --quiet
+
+# Upgrades, tried: the newest openmm, snakemake and torch (TORCH=torch==2.13.0 keeps that one) in an environment of their
+# own, everything else as pinned; torch-scatter, which would be compiled, is left out. TESTS says which tests run.
+TORCH ?= torch
+TESTS ?= tests
+NEWEST := .venv-newest
+RELEASED := ^(openmm|torch|torch.scatter|snakemake.*|pulp|yte|setuptools)==
+
+test-newest:
+	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
+	grep -Eiv '$(RELEASED)' envs/lock.txt > $(NEWEST)/pinned.txt
+	$(NEWEST)/bin/python -m pip install --disable-pip-version-check --quiet --upgrade --upgrade-strategy only-if-needed \
+		--requirement $(NEWEST)/pinned.txt openmm snakemake '$(TORCH)'
+	$(NEWEST)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --editable .
+	$(NEWEST)/bin/python -m pip list | grep -Ei '^(openmm|torch|snakemake) '
+	export PATH="$(CURDIR)/$(NEWEST)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(NEWEST)" OMP_NUM_THREADS=1; \
+		python -m pytest -m "not slow" --numprocesses 2 $(TESTS)

@@ -64,7 +64,7 @@ def _pieces(start: torch.Tensor, edges: int) -> list[tuple[int, int, int, int]]:
 
 
 def segment_sum(values: torch.Tensor, start: torch.Tensor, order: torch.Tensor | None = None) -> torch.Tensor:
-    """Return sums of consecutive rows, out[i] = values[order][start[i]:start[i+1]].sum(0).
+    """Return sums of consecutive rows, `out[i] = values[order][start[i]:start[i+1]].sum(0)`.
 
     torch-scatter, or without it torch's index_add. On a processor, where no gradient is recorded: torch's sum over
     bags of rows, which is vectorised and gathers on the way (benchmarks/learn.py has it beside the others).
