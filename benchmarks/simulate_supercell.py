@@ -3,8 +3,7 @@
     python -m benchmarks.simulate_supercell --folder build/supercell --output docs/supercell.svg
 
 For each of several samples the stages `simulate.equilibrate` and `simulate.isoconfigurational` (with and without
---supercell) are run where their files are not yet in the folder, so a killed run goes on. A particles; errors are
-standard errors over samples.
+--supercell) are run where their files are not yet in the folder, so a killed run goes on. A particles.
 """
 # ruff: noqa: RUF001 - Greek letters and signs belong into captions
 
@@ -63,7 +62,7 @@ def compare(images: np.ndarray, separate: np.ndarray, edge: int) -> dict[str, fl
     """Return what differs between the two kinds of displacements (R, n) at one time.
 
     ratio: of mean displacements. correlation: of propensities; corrected: divided by the geometric mean of the two
-    reliabilities. same_cell, other_cell: see `between_runs`.
+    reliabilities. excess: the two numbers of `between_runs`, subtracted.
     """
     correlation = float(np.corrcoef(images.mean(axis=0), separate.mean(axis=0))[0, 1])
     same, other = between_runs(images, edge**3)
@@ -71,18 +70,29 @@ def compare(images: np.ndarray, separate: np.ndarray, edge: int) -> dict[str, fl
         "ratio": float(images.mean() / separate.mean()),
         "correlation": correlation,
         "corrected": correlation / np.sqrt(reliability(images) * reliability(separate)),
-        "same_cell": same,
-        "other_cell": other,
+        "excess": same - other,
     }
 
 
-def table(found: list[list[dict[str, float]]], times: np.ndarray) -> dict[str, list[float]]:
-    """Return means over samples and their standard errors by time; `found` holds a list over times per sample."""
+def errors(images: np.ndarray, separate: np.ndarray, edge: int) -> dict[str, float]:
+    """Return the standard errors of `compare`: particles drawn anew; for the ratio also the spread over runs."""
+    generator, n = np.random.default_rng(0), images.shape[1]
+    draws = [generator.integers(0, n, n) for _ in range(100)]
+    found = [compare(images[:, draw], separate[:, draw], edge) for draw in draws]
+    spread = {name: float(np.std([one[name] for one in found], ddof=1)) for name in found[0]}
+    relative = [runs.mean(axis=1).std(ddof=1) / np.sqrt(len(runs)) / runs.mean() for runs in (images, separate)]
+    return spread | {"ratio": float(np.hypot(spread["ratio"], np.hypot(*relative)))}
+
+
+def table(pairs: list[tuple[np.ndarray, np.ndarray]], edge: int, times: np.ndarray) -> dict[str, list[float]]:
+    """Return means over samples and their standard errors by time, from displacements (M, R, n) of both kinds."""
+    values = [[compare(*at, edge) for at in zip(*pair, strict=True)] for pair in pairs]
+    spreads = [[errors(*at, edge) for at in zip(*pair, strict=True)] for pair in pairs]
     columns = {"time": times.tolist()}
-    for name in found[0][0]:
-        values = np.array([[at[name] for at in sample] for sample in found])
-        columns[name] = values.mean(axis=0).tolist()
-        columns[f"{name}_error"] = (values.std(axis=0, ddof=1) / np.sqrt(len(values))).tolist()
+    for name in values[0][0]:
+        columns[name] = np.mean([[at[name] for at in one] for one in values], axis=0).tolist()
+        squares = np.square([[at[name] for at in one] for one in spreads])
+        columns[f"{name}_error"] = (np.sqrt(squares.sum(axis=0)) / len(pairs)).tolist()
     return columns
 
 
@@ -91,7 +101,7 @@ def draw(columns: dict[str, list[float]], tau: float):
     figure, axes = style.subplots(2, 1, height=1.2 * style.COLUMN, sharex=True)
     panels = (
         ("ratio", r"$\langle\Delta r\rangle_\mathrm{supercell}\,/\,\langle\Delta r\rangle$"),
-        ("corrected", "$r$"),
+        ("corrected", "corrected correlation"),
     )
     for letter, axis, (name, label) in zip("ab", axes[:, 0], panels, strict=True):
         axis.axhline(1, color=style.GREY, linewidth=0.6, linestyle=":")
@@ -109,15 +119,12 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     tau = kob_andersen.expected_tau_alpha(arguments.temperature)
     times = np.round(np.geomspace(0.1, 2 * tau, 9), 3)
-    found = []
-    for sample in range(arguments.samples):
-        images, separate = map(lengths, ensembles(arguments, sample, times))
-        found.append([compare(*pair, arguments.edge) for pair in zip(images, separate, strict=True)])
-    columns = table(found, times)
+    pairs = [tuple(map(lengths, ensembles(arguments, sample, times))) for sample in range(arguments.samples)]
+    columns = table(pairs, arguments.edge, times)
     caption = (
         f"A supercell of {arguments.edge}³ images against separate runs from the same configurations: N = "
         f"{arguments.particles}, T = {arguments.temperature:g}, {arguments.samples} configurations, {arguments.runs} "
-        "runs of each kind, A particles. Error bars: standard error over configurations. Dashed: τ_α. (a) Ratio of "
+        "runs of each kind, A particles. Error bars: standard errors (particles, runs). Dashed: τ_α. (a) Ratio of "
         "mean displacements: the small periodic box slows its particles, the supercell less. (b) Correlation of "
         "the two propensities over particles, divided by the geometric mean of their reliabilities."
     )
