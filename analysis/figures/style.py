@@ -21,9 +21,8 @@ from simulate.command import InputError
 
 # Widths of one and of two journal columns, in inches.
 COLUMN = 8.6 / 2.54
-PAGE = 17.8 / 2.54
 
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = OKABE_ITO = (
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000",
     "#E69F00",
     "#56B4E9",
