@@ -10,7 +10,7 @@ SNAKEMAKE ?=
 ACTIVATE := export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)";
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint envs/lock.txt
 
-.PHONY: report setup lint test test-slow test-newest docs validate
+.PHONY: report setup lint test test-slow test-cluster test-newest docs validate
 
 report: setup
 	$(ACTIVATE) snakemake --cores $(CORES) --show-failed-logs $(if $(CONFIG),--configfile $(CONFIG)) $(SNAKEMAKE)
@@ -35,6 +35,10 @@ test: setup lint
 
 test-slow: setup
 	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m slow
+
+# Needs Debian's slurmctld, slurmd, slurm-client and munge.
+test-cluster: setup
+	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m cluster tests/cluster
 
 # The simulation against published numbers, half an hour of one core: the table of docs/validation.md, in build/.
 validate: setup

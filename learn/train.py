@@ -8,6 +8,7 @@ A run that was killed goes on from its state file (`OUTPUT.state`) to exactly th
 import argparse
 import csv
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cache, lru_cache
@@ -204,7 +205,7 @@ def main() -> None:
     add("--descent", type=float, help="weight of displacements towards the minimum, instead of the recipe's")
     add("--start", type=Path, help="MODEL.pt to go on from instead of first weights by the recipe")
     add("--frugal", action="store_true", help="half the memory, a little slower")
-    add("--threads", type=int, default=1)
+    add("--threads", type=int, default=os.environ.get("OMP_NUM_THREADS", "1"), help="cores (OMP_NUM_THREADS, else 1)")
     add("--tensorboard", type=Path, metavar="FOLDER", help="write TensorBoard logs")
     arguments = parser.parse_args()
     if arguments.epochs < 1:

@@ -1,6 +1,7 @@
 """Command-line options that several stages share, each defined once."""
 
 import argparse
+import os
 from typing import NoReturn
 
 from simulate.command import InputError
@@ -49,7 +50,11 @@ def add_platform(parser: argparse.ArgumentParser) -> None:
     """Add where OpenMM computes, and how often a run can be resumed."""
     parser.add_argument("--platform", default="auto", help="auto, CPU, CUDA, HIP, OpenCL or Reference")
     parser.add_argument("--precision", default="mixed", choices=("single", "mixed", "double"), help="on GPUs")
-    parser.add_argument("--threads", type=count, default=1, help="cores (CPU platform)")
+    # Snakemake sets this variable to the cores of a job.
+    cores = os.environ.get("OMP_NUM_THREADS", "1")
+    parser.add_argument(
+        "--threads", type=count, default=cores, help="cores of the CPU platform (OMP_NUM_THREADS, else 1)"
+    )
     parser.add_argument("--restart-interval", type=count, default=2000, help="steps between restart points")
 
 

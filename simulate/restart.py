@@ -1,12 +1,14 @@
 """Restart files: a long stage's state beside its output, so that a killed stage goes on where it was.
 
 `OUTPUT.restart` is written whole or not at all, is declared to no workflow, and is removed once the output stands.
-It carries the settings it was made with; under other settings it is ignored.
+It carries the settings it was made with; under other settings it is ignored. It is not written at every restart point:
+a job at paper scale passes a hundred thousand of them.
 """
 
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from simulate import store
 from simulate.command import InputError, Interrupted, stop_requested
 
 KIND = "restart"
+# At least so many seconds lie between two writings of a restart file: no more than that is lost to a kill.
+INTERVAL = 20.0
+_last: dict[Path, float] = {}
 
 
 def path(output: str | Path) -> Path:
@@ -25,12 +30,15 @@ def path(output: str | Path) -> Path:
 
 
 def save(output: str | Path, settings: Mapping, arrays: Mapping[str, np.ndarray], where: str) -> None:
-    """Replace the restart file of `output`; `where` names the point for people.
+    """Replace the restart file of `output`, unless it is recent; `where` names the point for people.
 
     Raises Interrupted, with the file written, where the process has been asked to stop.
     """
-    store.write(path(output), KIND, arrays, _key(settings))
-    if stop_requested():
+    file, stop = path(output), stop_requested()
+    if stop or time.monotonic() - _last.get(file, -INTERVAL) >= INTERVAL:
+        store.write(file, KIND, {**arrays, "seconds": store.elapsed()}, _key(settings))
+        _last[file] = time.monotonic()
+    if stop:
         raise Interrupted(f"stopped at {where}; {path(output)} is written: the same command goes on from there")
 
 
@@ -48,6 +56,8 @@ def load(output: str | Path, settings: Mapping) -> dict[str, np.ndarray] | None:
     if other:
         print(f"{file}: ignored, it was made with other settings ({other})", file=sys.stderr, flush=True)
         return None
+    store.carry_on(float(contents.arrays.pop("seconds", 0.0)))
+    print(f"going on from {file}", file=sys.stderr, flush=True)
     return contents.arrays
 
 

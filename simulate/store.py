@@ -27,7 +27,7 @@ from simulate.command import InputError
 
 SCHEMA = 1
 UNITS = "LJ"
-_STARTED = time.monotonic()
+_started = {"at": time.monotonic()}
 
 
 @dataclass
@@ -161,8 +161,18 @@ def provenance(*, seed: int | None = None, platform: str | None = None) -> dict:
         "versions": versions(),
         "commit": commit(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "seconds": round(time.monotonic() - _STARTED, 1),
+        "seconds": round(elapsed(), 1),
     }
+
+
+def elapsed() -> float:
+    """Return the seconds that this process has worked, and those before it that it goes on from."""
+    return time.monotonic() - _started["at"]
+
+
+def carry_on(seconds: float) -> None:
+    """Count the seconds of an earlier process, which this one goes on from."""
+    _started["at"] -= seconds
 
 
 @cache

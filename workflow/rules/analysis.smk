@@ -17,6 +17,8 @@ rule shell_response:
         kind="removal|gap|gradient",
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **needs("shell_response", "kind"),
     params:
         shells=config["shells"],
         seed=config["seed"],

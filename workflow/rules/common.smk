@@ -1,6 +1,7 @@
 # Everything that the rules share: the configuration, checked; names of temperatures, samples and times; lists of files.
 # Nothing here imports torch or openmm: every cluster job reads this file again.
 import math
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+from analysis import costs
 from learn.splits import split
 
 # The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
@@ -149,6 +151,23 @@ TIMES = {time_name(t): t for t in config["times"]}
 COLDEST = min(TEMPERATURES, key=TEMPERATURES.get)
 
 
+def devices():
+    """The GPUs of a workstation, as its profile counts them; empty on a cluster, whose queue hands them out."""
+    count = workflow.global_resources.get("gpu").value or 0
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    found = visible.split(",") if visible else [str(device) for device in range(count)]
+    if count > len(found):
+        sys.exit(f"error: --resources gpu={count}: CUDA_VISIBLE_DEVICES lists {visible}, expected as many")
+    return found[:count]
+
+
+# A stage takes its shell's place: what a queue or a user sends to stop it reaches it, and not a shell that dies of it.
+# The rules of a workflow that takes this one as a module are not touched.
+if workflow.modifier.is_main_snakefile():
+    launcher = f"python {source('workflow/on_a_device.py')} {','.join(devices())} " if devices() else ""
+    shell.prefix(f"exec {launcher}")
+
+
 wildcard_constraints:
     temperature=r"T\d+\.\d{3}",
     sample=r"s\d{4}",
@@ -160,6 +179,22 @@ wildcard_constraints:
 def number(wildcards):
     """The temperature that a rule's wildcard names."""
     return float(wildcards.temperature[1:])
+
+
+def needs(stage, *which):
+    """What a rule asks of a queue, by temperature and by the wildcards named: minutes and MB, more at every attempt."""
+
+    def estimate(wildcards, cores):
+        named = {name: getattr(wildcards, name) for name in which}
+        return costs.need(config | {"samples": len(SAMPLES)}, stage, number(wildcards), cores=cores, **named)
+
+    def runtime(wildcards, attempt, threads):
+        return costs.minutes(stage, estimate(wildcards, threads).seconds, attempt)
+
+    def mem_mb(wildcards, attempt, threads):
+        return costs.megabytes(estimate(wildcards, threads).memory, attempt)
+
+    return {"runtime": runtime, "mem_mb": mem_mb}
 
 
 def per_sample(name, temperatures=None):

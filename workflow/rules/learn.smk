@@ -15,6 +15,8 @@ rule graphs:
         "<logs>/{temperature}/graphs.log",
     conda:
         "../../envs/learn.yaml"
+    resources:
+        **needs("graphs"),
     params:
         folders=lambda wildcards, input: [str(Path(file).parent) for file in input.samples],
         identities=[identity(s) for s in SAMPLES],
@@ -39,6 +41,8 @@ rule train:
         "<benchmarks>/{temperature}/{network}/{time}/seed{seed}/train.tsv"
     conda:
         "../../envs/learn.yaml"
+    resources:
+        **needs("train", "network"),
     params:
         options=training_options,
         start=lambda wildcards, input: f"--start {input.start}" if input.start else "",
@@ -60,6 +64,8 @@ rule evaluate:
         "<logs>/{temperature}/{network}/{time}/seed{seed}/evaluate.log",
     conda:
         "../../envs/learn.yaml"
+    resources:
+        **needs("evaluate", "network"),
     params:
         species=config["species"],
         source="published" if PUBLISHED else "simulated",
@@ -79,6 +85,8 @@ rule baselines:
         "<logs>/{temperature}/baselines.log",
     conda:
         "../../envs/learn.yaml"
+    resources:
+        **needs("baselines"),
     params:
         names=config["baselines"],
         species=config["species"],

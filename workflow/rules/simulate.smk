@@ -16,6 +16,8 @@ if "published" in config:
             "<logs>/{temperature}/{sample}/published.log",
         conda:
             "../../envs/simulate.yaml"
+        resources:
+            **needs("published"),
         params:
             temperature=number,
             times=published_times(),
@@ -34,6 +36,8 @@ else:
         cache: True
         conda:
             "../../envs/simulate.yaml"
+        resources:
+            **needs("equilibrate"),
         params:
             temperature=number,
             sample=lambda wildcards: int(wildcards.sample[1:]),
@@ -61,6 +65,8 @@ else:
         cache: True
         conda:
             "../../envs/simulate.yaml"
+        resources:
+            **needs("relaxation_run"),
         params:
             temperature=number,
             seed=config["seed"],
@@ -85,6 +91,8 @@ else:
             "<logs>/{temperature}/relaxation.log",
         conda:
             "../../envs/analysis.yaml"
+        resources:
+            **needs("relaxation"),
         params:
             times=[str(t) for t in config["times"]],
             time_step=config["simulation"]["time_step"],
@@ -104,6 +112,8 @@ else:
         cache: True
         conda:
             "../../envs/simulate.yaml"
+        resources:
+            **needs("isoconfigurational"),
         params:
             temperature=number,
             sample=lambda wildcards: int(wildcards.sample[1:]),
@@ -128,6 +138,8 @@ rule inherent:
     cache: True
     conda:
         "../../envs/simulate.yaml"
+    resources:
+        **needs("inherent"),
     params:
         platform=config["simulation"]["platform"],
     shell:
@@ -145,5 +157,7 @@ rule propensity:
         "<logs>/{temperature}/{sample}/propensity.log",
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        **needs("propensity"),
     shell:
         "python -m analysis.propensity {input.ensemble} {output} > {log} 2>&1"
