@@ -30,6 +30,7 @@ localrules:
     scores,
     shells,
     figures,
+    plan,
 
 
 rule all:
@@ -71,3 +72,13 @@ rule shells:
 rule figures:
     input:
         figures(),
+
+
+rule plan:
+    """Print what the run will cost, from a short trial on this machine, and keep it for the report."""
+    params:
+        config=plan_configuration(),
+        samples=f"--samples {len(PUBLISHED)}" if PUBLISHED else "",
+        output=PLAN,
+    shell:
+        "python -m analysis.plan {params.config:q} {params.samples} --output {params.output:q}"

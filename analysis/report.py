@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from analysis import answer, fields, view
+from analysis import answer, fields, used, view
 from analysis.figures import scores, style
 from simulate import command, store
 from simulate.command import InputError
@@ -38,6 +38,10 @@ SCORES = (
     "test configurations) and of all test configurations pooled (all). Ceiling: the largest correlation that any "
     "predictor can reach with a propensity measured in n runs, for either. n train, n test: configurations. Bold: "
     "trained models."
+)
+PLANNED = (
+    "What <code>snakemake plan</code> expected before the run, beside what the results that are there have taken, all "
+    "attempts that ended in them together. GPU-hours: of one device; core-hours: of one core. Disk: results only."
 )
 
 
@@ -110,6 +114,10 @@ def page(arguments: argparse.Namespace) -> str:
             ]
         if content:
             sections.append(f'<section id="{name}"><h2>{title}</h2>{"".join(content)}</section>')
+    if arguments.plan is not None:
+        hours = used.table(used.read(arguments.plan), used.used(arguments.results, arguments.benchmarks))
+        caption = f'<p class="caption">{PLANNED} {_download(arguments.plan)}</p>'
+        sections.append(f'<section id="costs"><h2>Planned against used</h2>{hours}{caption}</section>')
     return Template((HERE / "report.html").read_text()).substitute(
         answer=typeset(answer.paragraph(series, shells, arguments.species)),
         opening=figure(arguments.pearson[0]) if arguments.pearson else "",
@@ -162,11 +170,16 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, help="its temperature, where the graphs file does not carry it")
     parser.add_argument("--sources", type=Path, nargs="*", default=[], help="files (.h5) whose making is listed")
     parser.add_argument("--configuration", type=Path, help="the configuration of the run (.yaml), printed as it is")
+    parser.add_argument("--plan", type=Path, help="what `snakemake plan` wrote; with --results and --benchmarks")
+    parser.add_argument("--results", type=Path, help="the run's folder, whose files say what they took")
+    parser.add_argument("--benchmarks", type=Path, help="the folder of the jobs' times")
     parser.add_argument("--output", type=Path, required=True, help="the report (.html)")
     arguments = parser.parse_args()
     if (arguments.graphs is None) != (not arguments.predictions):
         raise InputError("--graphs and --predictions: expected both or neither")
-    for path in (arguments.metrics, arguments.configuration):
+    if arguments.plan is not None and None in (arguments.results, arguments.benchmarks):
+        raise InputError("--plan: expected --results and --benchmarks beside it")
+    for path in (arguments.metrics, arguments.configuration, arguments.plan):
         if path is not None and not path.is_file():
             raise InputError(f"{path}: no such file")
     content = page(arguments)

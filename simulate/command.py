@@ -19,7 +19,7 @@ _stop = {"requested": False}
 
 
 def stop_requested() -> bool:
-    """Return whether SIGTERM has arrived: a long loop then writes its restart file and raises Interrupted."""
+    """Return whether SIGTERM or SIGURG has arrived: a long loop then writes its restart file and raises Interrupted."""
     return _stop["requested"]
 
 
@@ -27,9 +27,11 @@ def run(main: Callable[[], None]) -> None:
     """Run a stage's main function and end the process.
 
     Exit status: 0 done; 2 a user's mistake; 1 the system failed us (disk full, no permission);
-    130 interrupted from the keyboard; 143 stopped by SIGTERM.
+    130 interrupted from the keyboard; 143 stopped by SIGTERM, or by SIGURG: a queue warns with that one, because
+    shells, Snakemake and a Python that is still starting live through it.
     """
-    signal.signal(signal.SIGTERM, lambda *_: _stop.update(requested=True))
+    for warning in (signal.SIGTERM, signal.SIGURG):
+        signal.signal(warning, lambda *_: _stop.update(requested=True))
     status = 0
     try:
         main()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.workflow.conftest import Outcome, pipeline  # noqa: F401 - the plain run is a fixture here too
 
 # Generous: machines that run tests are busy with other things. Nothing waits that long where all is well.
-PATIENCE = 900.0
+PATIENCE = 3600.0
 PROFILE = ("--workflow-profile", "workflow/profiles/slurm")
 # No accounts, a shared disk without delays, and one thread, which gives the same bits as a plain run.
 HERE = (
@@ -62,6 +62,7 @@ class Clone:
 
     folder: Path
     cluster: Cluster
+    started: list[subprocess.Popen] = field(default_factory=list)
 
     def start(
         self, *arguments: str, where: tuple[str, ...] = (*PROFILE, *HERE), output: str = "output"
@@ -70,9 +71,12 @@ class Clone:
         command = [sys.executable, "-m", "snakemake", *arguments, *where]
         command += ["--configfile", "tests/config.yaml"]
         with open(self.folder / output, "w") as file:
-            return subprocess.Popen(
-                command, cwd=self.folder, env=self.cluster.environment, stdout=file, stderr=subprocess.STDOUT
+            self.started.append(
+                subprocess.Popen(
+                    command, cwd=self.folder, env=self.cluster.environment, stdout=file, stderr=subprocess.STDOUT
+                )
             )
+        return self.started[-1]
 
     def finish(self, process: subprocess.Popen, output: str = "output") -> Outcome:
         """Wait for snakemake's end and return how it ended."""
@@ -149,6 +153,9 @@ def clone(cluster, tmp_path):
     copy_code(tmp_path / "clone")
     clone = Clone(tmp_path / "clone", cluster)
     yield clone
+    for process in clone.started:
+        process.kill()
+        process.wait()
     for job in cluster.waiting_or_running():
         cluster("scancel", job)
 

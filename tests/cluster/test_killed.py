@@ -12,8 +12,8 @@ from tests.cluster.conftest import PROFILE, interrupt
 pytestmark = pytest.mark.cluster
 
 # Steps of 256 particles: longer than what happens to the jobs takes, on an idle machine.
-LONG = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 200}")
-LONGER = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 500}")
+LONG = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 100}")
+LONGER = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 300}")
 
 
 def assert_whole(clone, *numbers):
@@ -52,12 +52,12 @@ def test_scancel_sigkill_and_memory_limit_are_retried_and_go_on(clone, cluster):
 
 
 def test_time_limit_warns_and_the_retry_has_more_time_and_goes_on(clone, cluster):
-    """SLURM counts in minutes, and warns up to a minute early: the job must last longer than that."""
+    """SLURM counts in minutes, and looks twice a minute: the job must last longer than that."""
     process = clone.start(
         *targets(clone, 1),
         *LONGER,
         *("--set-resources", "equilibrate:runtime=2 if attempt == 1 else 60"),
-        "equilibrate:slurm_extra='--signal=TERM@55'",
+        "equilibrate:slurm_extra='--signal=URG@75'",
     )
     outcome = clone.finish(process)
     assert outcome.status == 0, outcome.output

@@ -106,7 +106,7 @@ def test_every_rule_asks_the_queue_for_time_and_memory_that_follow_from_the_conf
     assert runtime > 10 * int(resources(small, "isoconfigurational")["runtime"])
     assert resources(small, "equilibrate")["gpu"] == "1"
     assert resources(small, "equilibrate")["slurm_partition"] == "gpu"
-    assert "signal=TERM" in resources(small, "train")["slurm_extra"]
+    assert "signal=URG" in resources(small, "train")["slurm_extra"]
 
 
 @pytest.mark.parametrize("stage", costs.STAGES)

@@ -1,5 +1,6 @@
 # Everything that the rules share: the configuration, checked; names of temperatures, samples and times; lists of files.
 # Nothing here imports torch or openmm: every cluster job reads this file again.
+import json
 import math
 import os
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from analysis import costs
+import analysis.costs as costs
 from learn.splits import split
 
 # The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
@@ -270,3 +271,22 @@ def figure_options(files):
     return " ".join(
         f"--{kind} {' '.join(file for file in pictures if Path(file).stem.split('_')[0] == kind)}" for kind in kinds
     )
+
+
+def folder(name):
+    """A folder of the run, as the configuration names it."""
+    return str(workflow.pathvars.apply(f"<{name}>"))
+
+
+# What `snakemake plan` leaves; the report shows it beside what was used.
+PLAN = f"{folder('results')}/plan.csv"
+
+
+def plan_configuration():
+    """What of the configuration has to do with costs, for a command line."""
+    return json.dumps({key: value for key, value in config.items() if key not in ("pathvars", "published", "seed")})
+
+
+def plan_options(wildcards, input):
+    """The report's options where there is a plan."""
+    return f"--plan {PLAN} --results {folder('results')} --benchmarks {folder('benchmarks')}" if input.plan else ""

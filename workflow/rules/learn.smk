@@ -83,6 +83,8 @@ rule baselines:
         "<results>/{temperature}/baselines.csv",
     log:
         "<logs>/{temperature}/baselines.log",
+    benchmark:
+        "<benchmarks>/{temperature}/baselines.tsv"
     conda:
         "../../envs/learn.yaml"
     resources:

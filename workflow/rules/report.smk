@@ -146,9 +146,10 @@ rule report:
         code=code(
             *(
                 f"analysis/{name}"
-                for name in ("report.py", "answer.py", "view.py", "view.js", "view.html", "report.html")
+                for name in ("report.py", "used.py", "answer.py", "view.py", "view.js", "view.html", "report.html")
             )
         ),
+        plan=[PLAN] if Path(PLAN).exists() else [],
     output:
         "<results>/report.html",
     log:
@@ -159,7 +160,8 @@ rule report:
         figures=lambda wildcards, input: figure_options(input.figures),
         temperature=TEMPERATURES[COLDEST],
         species=config["species"][0],
+        plan=plan_options,
     shell:
         "python -m analysis.report --metrics {input.metrics} --species {params.species} {params.figures}"
         " --graphs {input.graphs} --predictions {input.predictions} --temperature {params.temperature}"
-        " --sources {input.sources} --output {output} > {log} 2>&1"
+        " --sources {input.sources} {params.plan} --output {output} > {log} 2>&1"

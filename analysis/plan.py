@@ -1,0 +1,188 @@
+"""What a run will cost, before anything runs: `snakemake plan`, or `python -m analysis.plan CONFIGURATION`.
+
+A short trial on this machine measures how fast simulations and training go here; with the numbers of steps, runs and
+configurations that gives hours, disk and jobs by stage and temperature. The table goes to PLAN.csv too: the report
+then shows it beside what was used.
+"""
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from analysis import costs
+from simulate import command, store
+from simulate.command import InputError
+
+COLUMNS = ("stage", "temperature", "jobs", "gpu_hours", "core_hours", "gigabytes")
+
+
+def table(config: dict, samples: int | None = None) -> list[dict]:
+    """Return one row for every stage and temperature: jobs, GPU-hours, core-hours, GB of results.
+
+    samples: how many public files there are, where they stand in for simulations.
+    """
+    rows = []
+    for temperature in config["temperatures"]:
+        counted = Counter(costs.jobs(config, samples))
+        for stage in costs.STAGES:
+            kinds = {job: count for job, count in counted.items() if job[0] == stage}
+            if not kinds:
+                continue
+            needs = [
+                (costs.need(config, stage, temperature, network=network, kind=kind), count)
+                for (_, network, kind), count in kinds.items()
+            ]
+            hours = sum(need.seconds * count for need, count in needs) / 3600
+            on_gpu = stage in costs.ON_DEVICE and config["machine"]["device"] == "gpu"
+            rows.append(
+                {
+                    "stage": stage,
+                    "temperature": temperature,
+                    "jobs": sum(kinds.values()),
+                    "gpu_hours": hours if on_gpu else 0.0,
+                    "core_hours": 0.0 if on_gpu else hours,
+                    "gigabytes": sum(need.disk * count for need, count in needs) / 1e9,
+                }
+            )
+    return rows
+
+
+def text(rows: list[dict]) -> str:
+    """Return the rows, and their sums, for people."""
+    total = {name: sum(row[name] for row in rows) for name in COLUMNS[2:]}
+    lines = [f"{'stage':<20}{'T':>7}{'jobs':>8}{'GPU-hours':>12}{'core-hours':>12}{'disk, GB':>12}"]
+    for row in [*rows, {"stage": "in all", "temperature": None, **total}]:
+        temperature = "" if row["temperature"] is None else f"{row['temperature']:g}"
+        numbers = "".join(f"{row[name]:>12.4g}" if row[name] else f"{'-':>12}" for name in COLUMNS[3:])
+        lines.append(f"{row['stage']:<20}{temperature:>7}{row['jobs']:>8}{numbers}")
+    return "\n".join(lines)
+
+
+def measure(config: dict, seconds: float) -> dict:
+    """Return `machine` as this machine is, by trials of about `seconds` each."""
+    from simulate import dynamics, ensemble, equilibrate, platform, seeds
+    from simulate.configuration import Configuration
+
+    n, density = config["liquid"]["particles"], config["liquid"]["density"]
+    device = platform.choose(config["simulation"]["platform"])
+    platform.announce(device)
+    positions, types, box = equilibrate.start(n, density, seeds.generator(0, "trial"), device)
+    liquid = Configuration(positions, types, box, 1.0)
+    how = dynamics.Dynamics("langevin", 1.0, 0.002, 1.0)
+
+    def make() -> dynamics.Engine:
+        return dynamics.Engine(types, box, how, device)
+
+    on_gpu = device.name in platform.DEVICES
+    if on_gpu:
+        alone = ensemble.throughput([make()], liquid, seconds) * n
+        engines = ensemble.engines_by_trial(make, liquid, config["runs"], seconds)
+        together = ensemble.throughput(engines, liquid, seconds) * n
+    else:
+        alone = together = _core_speed(make(), liquid, seconds) * n
+    return {
+        "device": "gpu" if on_gpu else "cpu",
+        "simulation": _rounded(alone),
+        "ensemble": _rounded(together),
+        "training": _rounded(_training_speed(liquid, config["graph"]["cutoff"], seconds)),
+    }
+
+
+def chosen(config: dict, measured: dict) -> dict:
+    """Return the machine to plan with: as measured, but a cluster's GPUs as configured where this machine has none."""
+    if config["machine"]["device"] == "gpu" and measured["device"] == "cpu":
+        return {**config["machine"], "training": measured["training"]}
+    return measured
+
+
+def _core_speed(engine, liquid, seconds: float) -> float:
+    """Return the steps per second of processor time: others on the machine do not count."""
+    from simulate import dynamics, seeds
+
+    stream = seeds.generator(0, "trial")
+    engine.start(liquid.positions, dynamics.maxwell_boltzmann(len(liquid.types), 1.0, stream), 1)
+    engine.advance(200)
+    began, before = time.process_time(), engine.step
+    while time.process_time() - began < seconds:
+        engine.advance(engine.step + 50)
+    return (engine.step - before) / (time.process_time() - began)
+
+
+def _training_speed(liquid, cutoff: float, seconds: float) -> float:
+    """Return the particles per second of processor time that a step of training takes, forward and back."""
+    import torch
+
+    from learn import graph
+    from learn.edges import Incidence
+    from learn.model import Bapst2020
+
+    torch.set_num_threads(1)
+    built = graph.build(liquid.positions, liquid.types, liquid.box, cutoff)
+    n = len(liquid.types)
+    incidence = Incidence.of(torch.tensor(built.senders), torch.tensor(built.receivers), n)
+    types, vectors = torch.tensor(built.types), torch.tensor(built.vectors)
+    network = Bapst2020()
+    taken: list[float] = []
+    while len(taken) < 3 or sum(taken) < seconds:
+        began = time.process_time()
+        network.propagate(types, vectors, incidence).sum().backward()
+        taken.append(time.process_time() - began)
+    return n / float(np.median(taken[1:]))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    """Write the rows as CSV."""
+    with store.replacing(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(
+                {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
+            )
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.plan", description=__doc__.splitlines()[0])
+    parser.add_argument("configuration", help="a whole configuration: a file (.yaml, .json), or JSON itself")
+    parser.add_argument("--samples", type=int, help="public files in place of simulations: how many")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each trial; 0: none, as configured (3)")
+    parser.add_argument("--output", type=Path, metavar="PLAN.csv", help="the table, for the report")
+    arguments = parser.parse_args()
+    config = _read(arguments.configuration)
+    if arguments.seconds > 0:
+        measured = measure(config, arguments.seconds)
+        config = config | {"machine": chosen(config, measured)}
+        print(f"measured here:\nmachine: {json.dumps(measured)}", file=sys.stderr)
+    print(f"planned with:\nmachine: {json.dumps(config['machine'])}", file=sys.stderr, flush=True)
+    rows = table(config, arguments.samples)
+    print(text(rows))
+    if arguments.output is not None:
+        write(arguments.output, rows)
+
+
+def _read(given: str) -> dict:
+    if not given.lstrip().startswith("{"):
+        if not Path(given).is_file():
+            raise InputError(f"{given}: no such file")
+        given = Path(given).read_text()
+    found = yaml.safe_load(given)
+    missing = {"machine", "liquid", "samples", "runs", "times", "networks", "temperatures"} - set(found or {})
+    if missing:
+        raise InputError(f"configuration: no {sorted(missing)[0]!r}, expected a whole configuration, as config.yaml")
+    return found
+
+
+if __name__ == "__main__":
+    command.run(main)
