@@ -2,9 +2,9 @@
 
     python -m benchmarks.cluster --jobs 2000 --single 20
 
-starts the test cluster of tests/cluster, runs `--jobs` jobs that only touch a file plainly and in groups of `--group`,
-and `--single` of them one by one and as one array; prints wall seconds, seconds per job, the processor time of the
-scheduler's daemon, and the mean cycle of the scheduler. The wall time holds the waiting for the next look at the queue.
+starts the test cluster of tests/cluster, runs `--jobs` jobs that only touch a file in groups of `--group`, and
+`--single` of them one by one and as one array (plainly five times as many); prints wall seconds, seconds per job, the
+processor time of the scheduler's daemon, and its mean cycle. The wall time holds the waiting for looks at the queue.
 """
 
 import argparse
@@ -60,12 +60,12 @@ def main() -> None:
     arguments = parser.parse_args()
     groups = ("--groups", "step=step", "--group-components", f"step={arguments.group}")
     ways = {
-        "plain snakemake, 2 cores": (arguments.jobs, arguments.jobs, ("--cores", "2")),
         f"groups of {arguments.group}": (
             arguments.jobs,
             -(-arguments.jobs // arguments.group),
             (*SLURM, *groups, "--resources", "turn=1", "--set-resource-scopes", "turn=local"),
         ),
+        "plain snakemake, one core": (arguments.single * 5, 0, ("--cores", "1")),
         "one by one": (arguments.single, arguments.single, SLURM),
         "one array": (arguments.single, 1, (*SLURM, "--slurm-array-jobs", "step")),
     }

@@ -12,7 +12,7 @@ from tests.cluster.conftest import PROFILE, interrupt
 pytestmark = pytest.mark.cluster
 
 # Steps of 256 particles: longer than what happens to the jobs takes, on an idle machine.
-LONG = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 100}")
+LONG = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 60}")
 LONGER = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 300}")
 
 
@@ -51,6 +51,7 @@ def test_scancel_sigkill_and_memory_limit_are_retried_and_go_on(clone, cluster):
     assert "s0002" in ended(cluster, "FAILED", "OUT_OF_MEMORY", "CANCELLED")
 
 
+@pytest.mark.slow
 def test_time_limit_warns_and_the_retry_has_more_time_and_goes_on(clone, cluster):
     """SLURM counts in minutes, and looks twice a minute: the job must last longer than that."""
     process = clone.start(
@@ -67,6 +68,7 @@ def test_time_limit_warns_and_the_retry_has_more_time_and_goes_on(clone, cluster
     assert any("the same command goes on from there" in log.read_text() for log in logs)
 
 
+@pytest.mark.slow
 def test_second_snakemake_is_refused_and_an_interrupted_one_cancels_its_jobs_and_goes_on(clone, cluster):
     process = clone.start(*targets(clone, 1), *LONG)
     clone.wait_for(clone.restart_file(0).exists, process)

@@ -45,6 +45,7 @@ def test_one_temperature_gives_the_numbers_of_a_plain_run(clone, cluster, pipeli
     assert "gpu" in devices
 
 
+@pytest.mark.slow
 def test_temperatures_are_added_while_others_run(clone, cluster):
     first = clone.start("configurations", "--config", "temperatures=[1.0]", "equilibration={relaxation_times: 100}")
     clone.wait_for(lambda: cluster.waiting_or_running(), first)
