@@ -50,7 +50,7 @@ def last_time(config: Mapping, temperature: float) -> float:
 
     tau_alpha = expected_tau_alpha(temperature)
 
-    def in_tau(time) -> float:
+    def in_tau(time: float | str) -> float:
         kind, _, value = str(time).rpartition(" ")
         if value == "tau_alpha":
             return float(kind) * tau_alpha

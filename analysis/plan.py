@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -19,6 +20,10 @@ import yaml
 from analysis import costs
 from simulate import command, store
 from simulate.command import InputError
+from simulate.configuration import Configuration
+
+if TYPE_CHECKING:
+    from simulate.dynamics import Engine
 
 COLUMNS = ("stage", "temperature", "jobs", "gpu_hours", "core_hours", "gigabytes")
 
@@ -68,7 +73,6 @@ def text(rows: list[dict]) -> str:
 def measure(config: dict, seconds: float) -> dict:
     """Return `machine` as this machine is, by trials of about `seconds` each."""
     from simulate import dynamics, ensemble, equilibrate, platform, seeds
-    from simulate.configuration import Configuration
 
     n, density = config["liquid"]["particles"], config["liquid"]["density"]
     device = platform.choose(config["simulation"]["platform"])
@@ -102,7 +106,7 @@ def chosen(config: dict, measured: dict) -> dict:
     return measured
 
 
-def _core_speed(engine, liquid, seconds: float) -> float:
+def _core_speed(engine: "Engine", liquid: Configuration, seconds: float) -> float:
     """Return the steps per second of processor time: others on the machine do not count."""
     from simulate import dynamics, seeds
 
@@ -115,7 +119,7 @@ def _core_speed(engine, liquid, seconds: float) -> float:
     return (engine.step - before) / (time.process_time() - began)
 
 
-def _training_speed(liquid, cutoff: float, seconds: float) -> float:
+def _training_speed(liquid: Configuration, cutoff: float, seconds: float) -> float:
     """Return the particles per second of processor time that a step of training takes, forward and back."""
     import torch
 
