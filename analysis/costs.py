@@ -141,7 +141,7 @@ def jobs(config: Mapping, samples: int | None = None) -> list[tuple[str, str, st
     Figures and the report are left out: they take seconds.
     """
     public = samples is not None
-    count = samples if public else config["samples"]
+    count = config["samples"] if samples is None else samples
     found = [
         (stage, "", "")
         for stage in PER_SAMPLE

@@ -36,7 +36,7 @@ def save(output: str | Path, settings: Mapping, arrays: Mapping[str, np.ndarray]
     """
     file, stop = path(output), stop_requested()
     if stop or time.monotonic() - _last.get(file, -INTERVAL) >= INTERVAL:
-        store.write(file, KIND, {**arrays, "seconds": store.elapsed()}, _key(settings))
+        store.write(file, KIND, {**arrays, "seconds": np.array(store.elapsed())}, _key(settings))
         _last[file] = time.monotonic()
     if stop:
         raise Interrupted(f"stopped at {where}; {path(output)} is written: the same command goes on from there")
