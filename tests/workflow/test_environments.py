@@ -30,6 +30,11 @@ def rules() -> dict[str, tuple[str, str]]:
     return found
 
 
+def plain(name: str) -> str:
+    """Return the name of a distribution as package indexes compare it."""
+    return name.lower().replace("_", "-")
+
+
 def module_file(name: str) -> Path | None:
     for path in (ROOT.joinpath(*name.split(".")).with_suffix(".py"), ROOT.joinpath(*name.split("."), "__init__.py")):
         if path.exists():
@@ -58,11 +63,11 @@ def third_party(module: str) -> set[str]:
         elif name not in seen and (path := module_file(name)):
             seen.add(name)
             pending += names(path)
-    return {DISTRIBUTIONS[name][0].lower() for name in needed - OPTIONAL if name in DISTRIBUTIONS}
+    return {plain(DISTRIBUTIONS[name][0]) for name in needed - OPTIONAL if name in DISTRIBUTIONS}
 
 
 @pytest.mark.parametrize("rule", rules())
 def test_environment_holds_what_the_rule_imports(rule):
     file, module = rules()[rule]
-    missing = third_party(module) - {name.lower() for name in environment(ROOT / "envs" / file)}
+    missing = third_party(module) - {plain(name) for name in environment(ROOT / "envs" / file)}
     assert not missing, f"{rule}: python -m {module} needs {missing} in envs/{file}"
