@@ -39,7 +39,7 @@ def test_learning_rate_reruns_only_training_and_what_follows(pipeline):
 def test_propensities_alone():
     planned = snakemake("--dry-run", "propensities", "--config", "temperatures=[0.9]").planned()
     assert set(planned) == {*SIMULATION - {"inherent"}, "propensities"}
-    assert planned["propensity"] == 20
+    assert planned["propensity"] == 18
 
 
 def test_paper_plan_is_whole():
