@@ -9,8 +9,8 @@ import torch
 from learn.edges import segment_sum
 from learn.model import RECURRENCES, WIDTH, Bapst2020, linear
 
-# Edges worked on at once: 4096 x 64 float32 are 1 MiB.
-RUN = 4096
+# Edges worked on at once: 2048 x 64 float32 are 512 KiB.
+RUN = 2048
 
 
 @dataclass
@@ -78,8 +78,8 @@ class Union:
         )
 
 
-def outputs(network: Bapst2020, union: Union) -> torch.Tensor:
-    """Return the network's outputs (pieces, M) at the marked particles.
+def differentiable(network: Bapst2020, union: Union) -> torch.Tensor:
+    """Return the network's outputs (pieces, M) at the marked particles, so that gradients can be taken.
 
     After recurrence t only particles within 7 - t edges of a marked one can still reach it, so the published network
     is computed on those alone, and node features are multiplied before they are gathered: the same numbers as its
@@ -89,24 +89,70 @@ def outputs(network: Bapst2020, union: Union) -> torch.Tensor:
     on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = linear(network.edge_update, 0).weight.T.split(WIDTH)
     node = node0 = network.node_encoder(union.types[:, None])
     to0, of0 = node0 @ on_to0 + network.edge_update[0].bias, node0 @ on_of0
-    pieces = _runs(start)
-    edge = [network.edge_encoder(union.vectors[a:b]) for _, _, a, b in pieces]
+    runs = _runs(start)
+    edge = [network.edge_encoder(union.vectors[a:b]) for _, _, a, b in runs]
     constant = [piece @ on_edge0 for piece in edge]
     for step in range(1, RECURRENCES + 1):
         needed = int(union.within[RECURRENCES - step])
         to, of = node @ on_to + to0[: len(node)], node @ on_of + of0[: len(node)]
         total = []
-        for i, (first, last, a, b) in enumerate(pieces):
-            if first >= needed:
-                break
-            if last > needed:
-                last, b = needed, int(start[needed])
+        for i, (first, last, a, b) in enumerate(_up_to(runs, start, needed)):
             hidden = torch.addmm(constant[i][: b - a], edge[i][: b - a], on_edge)
             hidden = hidden.add_(to[union.receivers[a:b]]).add_(of[union.senders[a:b]])
             edge[i] = network.edge_update[1:](hidden)
             total.append(segment_sum(edge[i], start[first : last + 1] - a))
         node = network.node_update(torch.cat([torch.cat(total), node[:needed], node0[:needed]], dim=1))
     return network.decoder(node)
+
+
+@torch.no_grad()
+def outputs(network: Bapst2020, union: Union) -> torch.Tensor:
+    """Return what `differentiable` returns, computed in place in arrays that stay in the processor's cache."""
+    start = torch.searchsorted(union.receivers, torch.arange(len(union.types) + 1))
+    on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = network.edge_update[0].weight.T.split(WIDTH)
+    second, bias = network.edge_update[2].weight.T.contiguous(), network.edge_update[2].bias
+    # The first recurrence sees the encoded edge twice.
+    twice, on_edge = on_edge + on_edge0, on_edge.contiguous()
+    node = node0 = network.node_encoder(union.types[:, None])
+    to0, of0 = node0 @ on_to0 + network.edge_update[0].bias, node0 @ on_of0
+    runs = _runs(start)
+    edge = torch.empty(int(start[union.within[RECURRENCES - 1]]), WIDTH)
+    constant = torch.empty(int(start[union.within[RECURRENCES - 2]]), WIDTH)
+    hidden_of, gathered_of = torch.empty(2, max((b - a for _, _, a, b in runs), default=0), WIDTH)
+    for step in range(1, RECURRENCES + 1):
+        needed = int(union.within[RECURRENCES - step])
+        to, of = node[:needed] @ on_to + to0[:needed], node @ on_of + of0[: len(node)]
+        total = torch.empty(needed, WIDTH)
+        for first, last, a, b in _up_to(runs, start, needed):
+            hidden, gathered, state = hidden_of[: b - a], gathered_of[: b - a], edge[a:b]
+            if step == 1:
+                _encode(network, union.vectors[a:b], hidden, state)
+                torch.mm(state[: max(0, len(constant) - a)], on_edge0, out=constant[a:b])
+                torch.mm(state, twice, out=hidden)
+            else:
+                torch.mm(state, on_edge, out=hidden).add_(constant[a:b])
+            hidden.add_(torch.index_select(to, 0, union.receivers[a:b], out=gathered))
+            hidden.add_(torch.index_select(of, 0, union.senders[a:b], out=gathered)).relu_()
+            torch.mm(hidden, second, out=state).add_(bias).relu_()
+            total[first:last] = segment_sum(state, start[first : last + 1] - a)
+        node = network.node_update(torch.cat([total, node[:needed], node0[:needed]], dim=1))
+    return network.decoder(node)
+
+
+def _encode(network: Bapst2020, vectors: torch.Tensor, hidden: torch.Tensor, state: torch.Tensor) -> None:
+    """Write the encoded edges into `state` (E, C), by way of `hidden` (E, C)."""
+    first, second = network.edge_encoder[0], network.edge_encoder[2]
+    torch.mm(vectors, first.weight.T, out=hidden).add_(first.bias).relu_()
+    torch.mm(hidden, second.weight.T, out=state).add_(second.bias).relu_()
+
+
+def _up_to(runs: list[tuple[int, int, int, int]], start: torch.Tensor, needed: int) -> list[tuple[int, int, int, int]]:
+    """Return the runs of the first `needed` nodes."""
+    return [
+        (first, last, a, b) if last <= needed else (first, needed, a, int(start[needed]))
+        for first, last, a, b in runs
+        if first < needed
+    ]
 
 
 def _runs(start: torch.Tensor) -> list[tuple[int, int, int, int]]:
@@ -119,15 +165,14 @@ def _runs(start: torch.Tensor) -> list[tuple[int, int, int, int]]:
 
 def predictions(network: Bapst2020, pieces: list[Piece]) -> np.ndarray:
     """Return the outputs (pieces, M) at the marked particles of one batch."""
-    with torch.no_grad():
-        return outputs(network, Union.of(pieces)).numpy().astype(np.float64)
+    return outputs(network, Union.of(pieces)).numpy().astype(np.float64)
 
 
 def gradients(network: Bapst2020, pieces: list[Piece]) -> list[np.ndarray]:
     """Return d(output at the marked particle) / d(edge vector) for every piece, (M, E, 3) each."""
     union = Union.of(pieces)
     union.vectors.requires_grad_(True)
-    found = outputs(network, union)
+    found = differentiable(network, union)
     per_output = []
     for column in range(found.shape[1]):
         (gradient,) = torch.autograd.grad(found[:, column].sum(), union.vectors, retain_graph=True)
