@@ -1,144 +1,190 @@
-"""The length over which a network's prediction responds to its surroundings, from the tables of analysis.shells.
+"""The length over which a network's prediction responds to its surroundings, from the answers of analysis.shells.
 
-    python -m analysis.response_length TABLE.csv [TABLE.csv ...] --output OUT.csv
-        [--temperatures T ...] [--times t ...] [--graphs graphs.h5]
+    python -m analysis.response_length RESPONSES.h5 [RESPONSES.h5 ...] --output OUT.csv [--temperature T] [--graphs F.h5]
 
-One row per table, time, kind and delta: the length xi of rms_change = c exp(-shell / xi), in the unit of the shells
-(edges, or sigma_AA for metric ones). It is the length of the network, not a measured correlation length.
+All files are of one network (`analysis.shells --responses`), one or more shells each. A row per time and curve: the
+length xi of change = c exp(-x / xi). The curves:
+
+removal, gap, gradient   root mean square change of the prediction against shell; x in edges, or in sigma_AA (metric)
+sensitivity              root mean square |d prediction_i / d r_j| against the distance r_ij; x in sigma_AA
+
+`length_error` is the standard deviation over a bootstrap that draws configurations anew, then marked particles within
+each; `misfit` the root mean square distance of log(change) from the line: an exponential it is only where that is small.
+`box_limit`: from where on there is no answer: the shell at which half of the marked particles' surroundings have wrapped
+around the box (edges), or L/2. It is the length of the network, not a measured correlation length.
 """
 
 import argparse
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-from simulate import command, store
+from simulate import command, seeds, store
 from simulate.command import InputError
 
 COLUMNS = (
-    "temperature", "time", "kind", "delta", "length", "length_error", "fit_from", "fit_to", "n_shells",
-    "largest_shell", "box_limit",
+    "temperature", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to", "n_points", "misfit",
+    "n_particles", "box_limit",
 )  # fmt: skip
-NEEDED = ("kind", "shell", "delta", "n_particles", "rms_change")
+ARRAYS = ("time", "full", "case", "wraps_from", "kind", "shell", "delta", "changed")
+RESAMPLES = 200
+# The sensitivity is fitted from the first neighbours on; below this part of its maximum it is rounding.
+FIRST, SMALLEST = 1.0, 1e-6
+
+
+@dataclass
+class Curve:
+    """One quantity against x (S,): squares and counts (S, M, P) of M times and P marked particles, summed over P."""
+
+    kind: str
+    unit: str
+    delta: float
+    x: np.ndarray
+    squares: np.ndarray
+    counts: np.ndarray
+    box_limit: float
+
+    def at(self, weights: np.ndarray) -> np.ndarray:
+        """Return the root mean square (S, M), marked particles counted `weights` (P,) times; NaN without any."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.sqrt((self.squares @ weights) / (self.counts @ weights))
 
 
 @dataclass
 class Decay:
-    """A fitted decay length with its standard error, and the shells it was fitted to. NaN where nothing decays."""
+    """A fitted decay length, the points it was fitted to, and their distance from it. NaN where nothing decays."""
 
     length: float
-    error: float
     fit_from: float
     fit_to: float
-    n_shells: int
+    n_points: int
+    misfit: float
 
 
-def decay(shell: np.ndarray, change: np.ndarray, n_particles: np.ndarray) -> Decay:
-    """Return xi of change = c exp(-shell / xi), by weighted least squares of log(change) (S,) on `shell`.
+def decay(x: np.ndarray, change: np.ndarray, used: np.ndarray) -> Decay:
+    """Return xi of change = c exp(-x / xi), by least squares of log(change) (S,) on `x` over the `used` points (S,).
 
-    A root mean square over n particles is taken to be known to 1 / sqrt(2 n) (exact for Gaussian changes); where the
-    points scatter more than that about the line, the error is enlarged by sqrt(chi^2 / degrees of freedom). Shells with
-    fewer than half of the largest n, cut down by the box, are left out. Two shells at least; infinite if
-    the change does not fall.
+    Two points at least; infinite if the change does not fall.
     """
-    used = (change > 0) & (n_particles >= 0.5 * n_particles.max(initial=0)) & (n_particles > 0)
-    x, y, n = shell[used], np.log(change[used]), n_particles[used]
-    if len(x) < 2:
-        return Decay(np.nan, np.nan, np.nan, np.nan, len(x))
-    weight = 2.0 * n
-    centre = np.average(x, weights=weight)
-    spread = (weight * (x - centre) ** 2).sum()
-    slope = (weight * (x - centre) * y).sum() / spread
-    residual = y - np.average(y, weights=weight) - slope * (x - centre)
-    excess = (weight * residual**2).sum() / (len(x) - 2) if len(x) > 2 else 1.0
-    error = np.sqrt(max(1.0, excess) / spread)
-    limits = float(x.min()), float(x.max()), len(x)
-    if slope >= 0:
-        return Decay(np.inf, np.nan, *limits)
-    return Decay(-1 / slope, error / slope**2, *limits)
+    used = used & (change > 0)
+    if used.sum() < 2:
+        return Decay(np.nan, np.nan, np.nan, int(used.sum()), np.nan)
+    x, y = x[used], np.log(change[used])
+    slope, offset = np.polyfit(x, y, 1)
+    misfit = float(np.sqrt(((y - slope * x - offset) ** 2).mean()))
+    return Decay(-1 / slope if slope < 0 else np.inf, x.min(), x.max(), len(x), misfit)
 
 
-def read(path: str | Path) -> list[dict]:
-    """Return the rows of a table of analysis.shells, numbers as float.
+def fitted(curve: Curve) -> np.ndarray:
+    """Return which points (S, M) of a curve are fitted.
 
-    Raises InputError where a column is missing or holds something else than a number.
+    Shells known for fewer than half as many marked particles as the best known one, cut down by the box, are left
+    out; of a sensitivity, distances below `FIRST` and all from where it first is rounding only.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
-    with open(path, newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(f"{path}: no column {missing[0]!r}, expected a table of analysis.shells")
-        try:
-            return [{k: v if k == "kind" else float(v or "nan") for k, v in row.items()} for row in reader]
-        except ValueError as error:
-            raise InputError(f"{path}: {error}") from None
+    known = (curve.counts > 0).sum(axis=2)
+    used = (known >= 0.5 * known.max()) & (known > 0)
+    if curve.kind == "sensitivity":
+        size = curve.at(np.ones(curve.counts.shape[2]))
+        used &= curve.x[:, None] >= FIRST
+        used &= np.logical_and.accumulate(~(size < SMALLEST * np.nanmax(size, axis=0, initial=0)), axis=0)
+    return used
 
 
-def lengths(rows: list[dict]) -> list[dict]:
-    """Return one row per time, kind and delta, with the columns of the file (but temperature and box limit)."""
+def resampled(case: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return how often each marked particle (P,) is drawn: configurations with replacement, then particles in each."""
+    members = [np.flatnonzero(case == name) for name in np.unique(case)]
+    drawn = random.integers(len(members), size=len(members))
+    particles = np.concatenate([random.choice(members[index], len(members[index])) for index in drawn])
+    return np.bincount(particles, minlength=len(case))
 
-    def curve(row: dict) -> tuple[str, str, str]:
-        return str(row.get("time", "nan")), row["kind"], str(row["delta"])
 
-    found = []
-    for _, group in groupby(sorted(rows, key=curve), key=curve):
-        points = list(group)
-        shell, change, n = (np.array([row[name] for row in points]) for name in ("shell", "rms_change", "n_particles"))
-        fit = decay(shell, change, n)
-        found.append(
+def lengths(curve: Curve, case: np.ndarray, time: np.ndarray, n_resamples: int = RESAMPLES) -> list[dict]:
+    """Return one row per time, with the columns of the file (but the temperature). `case` (P,): configurations."""
+    used = fitted(curve)
+    random = seeds.generator(0, "bootstrap")
+    whole = curve.at(np.ones(len(case)))
+    drawn = [curve.at(resampled(case, random)) for _ in range(n_resamples)]
+    rows = []
+    for index, t in enumerate(time):
+        fit = decay(curve.x, whole[:, index], used[:, index])
+        again = np.array([decay(curve.x, sizes[:, index], used[:, index]).length for sizes in drawn])
+        # A resample that does not fall has no length: the error is then unknown, not small.
+        rows.append(
             {
-                "time": points[0].get("time", np.nan),
-                "kind": points[0]["kind"],
-                "delta": points[0]["delta"],
-                "length": fit.length,
-                "length_error": fit.error,
-                "fit_from": fit.fit_from,
-                "fit_to": fit.fit_to,
-                "n_shells": fit.n_shells,
-                "largest_shell": shell[n == n.max()].max(),
+                "time": t,
+                "kind": curve.kind,
+                "unit": curve.unit,
+                "delta": curve.delta,
+                **vars(fit),
+                "length_error": again.std() if np.isfinite(again).all() else np.nan,
+                "n_particles": int((curve.counts[:, index] > 0).any(axis=0).sum()),
+                "box_limit": curve.box_limit,
             }
         )
-    return found
+    return rows
 
 
-def box_limit(graphs: str | Path, metric: bool) -> float:
-    """Return how far a shell may reach in the smallest box of a graphs.h5: L/2 in sigma, or L/2 over the cutoff."""
-    from learn import dataset
+def read(paths: Sequence[str | Path], half_box: float = np.nan) -> tuple[list[Curve], np.ndarray, np.ndarray]:
+    """Return the curves of one network, the configurations (P,) of the marked particles, and the times (M,).
 
-    edges = [dataset.load(graphs, name).graph.box.min() for name in dataset.samples(graphs)]
-    return min(edges) / 2 / (1 if metric else dataset.settings(graphs)["cutoff"])
+    Raises InputError where the files are not of the same marked particles and times.
+    """
+    files = [store.read(path, "responses", ARRAYS) for path in paths]
+    first = files[0]
+    points: dict[tuple, dict[float, np.ndarray]] = {}
+    for path, file in zip(paths, files, strict=True):
+        for name in ("time", "full", "case"):
+            if file[name].shape != first[name].shape or not np.allclose(file[name], first[name], rtol=1e-3):
+                raise InputError(f"{path}: its {name} differs from {paths[0]}, expected one network and one draw")
+        unit = "sigma" if file.settings["metric"] else "edges"
+        for kind, shell, delta, changed in zip(*(file[name] for name in ARRAYS[4:]), strict=True):
+            change = changed if kind == b"gradient" else changed - file["full"]
+            points.setdefault((kind.decode(), unit, str(delta)), {})[float(shell)] = change
+    wraps_from = [file["wraps_from"] for file in files if not file.settings["metric"]]
+    limits = {"sigma": half_box, "edges": float(np.median(wraps_from[0])) if wraps_from else np.nan}
+    curves = [_curve(*key, of, limits[key[1]]) for key, of in points.items()]
+    curves += [_sensitivity(file, half_box) for file in files if "squares" in file.arrays]
+    return curves, first["case"], first["time"]
+
+
+def _curve(kind: str, unit: str, delta: str, changes: dict[float, np.ndarray], box_limit: float) -> Curve:
+    x = np.array(sorted(changes))
+    change = np.array([changes[shell] for shell in x])
+    return Curve(kind, unit, float(delta), x, np.nan_to_num(change**2), np.isfinite(change).astype(float), box_limit)
+
+
+def _sensitivity(file: store.Contents, half_box: float) -> Curve:
+    squares = file["squares"].transpose(1, 0, 2)
+    x = (np.arange(len(squares)) + 0.5) * file.settings["bin_width"]
+    counts = np.broadcast_to(file["pairs"][:, None], squares.shape).astype(float)
+    return Curve("sensitivity", "sigma", np.nan, x, squares, counts, half_box)
 
 
 def main() -> None:
     """Read the arguments, compute, write."""
     parser = argparse.ArgumentParser(prog="python -m analysis.response_length", description=__doc__.splitlines()[0])
-    parser.add_argument("tables", nargs="+", help="tables of analysis.shells (.csv)")
+    parser.add_argument("responses", nargs="+", help="files of analysis.shells --responses (.h5), of one network")
     parser.add_argument("--output", required=True, help=".csv to write")
-    parser.add_argument("--temperatures", nargs="+", help="one per table")
-    parser.add_argument("--times", nargs="+", help="one per table, where the table has no column of times")
-    parser.add_argument("--graphs", help="graphs.h5 of the configurations: states the limit of the box")
-    parser.add_argument("--metric", action="store_true", help="the shells are distances")
+    parser.add_argument("--temperature", type=float, default=np.nan, help="written into the table")
+    parser.add_argument("--graphs", help="graphs.h5 of the configurations: states L/2, the limit of distances")
     arguments = parser.parse_args()
-    labels = {"temperature": arguments.temperatures, "time": arguments.times}
-    for name, given in labels.items():
-        if given is not None and len(given) != len(arguments.tables):
-            raise InputError(f"--{name}s: {len(given)} given for {len(arguments.tables)} tables")
-    limit = box_limit(arguments.graphs, arguments.metric) if arguments.graphs else np.nan
-    rows = []
-    for index, path in enumerate(arguments.tables):
-        given = {name: values[index] for name, values in labels.items() if values is not None}
-        rows += [{"temperature": "", **row, **given, "box_limit": limit} for row in lengths(read(path))]
+    half_box = _half_box(arguments.graphs) if arguments.graphs else np.nan
+    curves, case, time = read(arguments.responses, half_box)
+    rows = [row for curve in curves for row in lengths(curve, case, time)]
     with store.replacing(arguments.output) as path, open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({"temperature": arguments.temperature, **row} for row in rows)
     for row in rows:
-        print(f"{row['kind']}: length {row['length']:.3g} +- {row['length_error']:.2g}, {row['n_shells']} shells")
+        print(f"t = {row['time']:g}, {row['kind']}: {row['length']:.3g} +- {row['length_error']:.2g} {row['unit']}")
+
+
+def _half_box(graphs: str) -> float:
+    with store.opened(graphs, "graphs") as file:
+        return min(float(file[name]["box"][()].min()) for name in file if name != "time") / 2
 
 
 if __name__ == "__main__":

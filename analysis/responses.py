@@ -38,15 +38,20 @@ class Plan:
 
 @dataclass
 class Responses:
-    """Per marked particle, P in all: full, truth (M, P); changed[kind, shell, delta] (M, P), NaN where left out.
+    """The answer of every marked particle, P in all: full, truth (M, P); changed[kind, shell, delta] (M, P).
 
-    For `gradient`, `changed` holds the derivative. sensitivity: distance bins -> sum of squares (M, B) and pairs (B,).
+    NaN in `changed` where the shell wraps around the box. For `gradient`, `changed` holds the derivative. case, particle (P,): configuration and index of the marked
+    particles; wraps_from (P,): the shell that wraps around the box; squares (M, B, P), pairs (B, P): sum of
+    |d prediction / d r_j|^2 over the pairs in B bins of distance, and their number.
     """
 
     time: np.ndarray
     full: np.ndarray
     truth: np.ndarray
     changed: dict[tuple[str, float, float], np.ndarray]
+    case: np.ndarray
+    particle: np.ndarray
+    wraps_from: np.ndarray
     squares: np.ndarray
     pairs: np.ndarray
 
@@ -70,7 +75,17 @@ def respond(trained: Trained, all_cases: list[Case], chosen: list[np.ndarray], p
     n_bins = int(reach / BIN_WIDTH)
     full, truth = np.full((2, n_times, total), np.nan)
     changed: dict[tuple, np.ndarray] = defaultdict(lambda: np.full((n_times, total), np.nan))
-    responses = Responses(trained.time, full, truth, changed, np.zeros((n_times, n_bins)), np.zeros(n_bins, int))
+    responses = Responses(
+        trained.time,
+        full,
+        truth,
+        changed,
+        np.repeat(np.arange(len(chosen)), [len(particles) for particles in chosen]),
+        np.concatenate(chosen),
+        np.full(total, np.nan),
+        np.zeros((n_times, n_bins, total)),
+        np.zeros((n_bins, total), int),
+    )
     # Removal needs no more than the largest shell; the other kinds need all that the network can see.
     hops = int(max(plan.shells)) if plan.kinds == ("removal",) and not plan.metric else None
     place = 0
@@ -84,6 +99,7 @@ def respond(trained: Trained, all_cases: list[Case], chosen: list[np.ndarray], p
             for particle in particles:
                 around = surroundings.around(case.graph, particle, first, hops, plan.metric)
                 piece = _piece(case, around)
+                responses.wraps_from[place] = around.wraps_from
                 fitting = [shell for shell in plan.shells if plan.include_wrapped or shell < around.wraps_from]
                 for kind in set(plan.kinds) - {"gradient"}:
                     _perturb(queue, kind, piece, around, fitting, plan.deltas, place)
@@ -192,9 +208,9 @@ def _differentiate(
     bins = (distance / BIN_WIDTH).astype(int)
     # The marked particle itself, at distance 0, is not its surroundings.
     counted = (bins < len(responses.pairs)) & (np.arange(len(bins)) > 0)
-    responses.pairs += np.bincount(bins[counted], minlength=len(responses.pairs))
+    responses.pairs[:, place] = np.bincount(bins[counted], minlength=len(responses.pairs))
     for squares, row in zip(responses.squares, size, strict=True):
-        squares += np.bincount(bins[counted], weights=row[counted] ** 2, minlength=len(responses.pairs))
+        squares[:, place] = np.bincount(bins[counted], weights=row[counted] ** 2, minlength=len(responses.pairs))
 
 
 def on_particles(gradient: np.ndarray, piece: Piece) -> np.ndarray:

@@ -82,13 +82,35 @@ def write(path: str | Path, rows: list[dict], columns: tuple[str, ...]) -> None:
 def sensitivity_table(responses: Responses) -> list[dict]:
     """Return rows of time, distance (bin centre), n_pairs, rms_gradient: root mean square |d prediction_i / d r_j|."""
     rows = []
-    for time, squares in zip(responses.time, responses.squares, strict=True):
-        for index, (square, pairs) in enumerate(zip(squares, responses.pairs, strict=True)):
+    for time, squares in zip(responses.time, responses.squares.sum(axis=2), strict=True):
+        for index, (square, pairs) in enumerate(zip(squares, responses.pairs.sum(axis=1), strict=True)):
             if pairs:
                 centre = (index + 0.5) * BIN_WIDTH
                 size = float(np.sqrt(square / pairs))
                 rows.append({"time": time, "distance": centre, "n_pairs": int(pairs), "rms_gradient": size})
     return rows
+
+
+def write_responses(path: str | Path, responses: Responses, plan: Plan, settings: dict) -> None:
+    """Write what is behind the table: the answer of every marked particle (`analysis.responses.Responses`).
+
+    changed (C, M, P) goes with kind, shell, delta (C,), one entry per row of the table; squares and pairs only with
+    the kind `gradient`.
+    """
+    keys = [
+        (kind, shell, delta)
+        for kind in plan.kinds
+        for shell in plan.shells
+        for delta in (plan.deltas if kind == "gap" else (np.nan,))
+    ]
+    kinds, shell, delta = zip(*keys, strict=True)
+    arrays = {name: getattr(responses, name) for name in ("time", "full", "truth", "case", "particle", "wraps_from")}
+    arrays |= {"kind": np.array(kinds, dtype="S"), "shell": np.array(shell, float), "delta": np.array(delta)}
+    # NaN throughout where the shell of every particle wraps around the box.
+    arrays["changed"] = np.array([responses.changed[key] for key in keys])
+    if "gradient" in plan.kinds:
+        arrays |= {"squares": responses.squares, "pairs": responses.pairs}
+    store.write(path, "responses", arrays, settings | {"metric": plan.metric, "bin_width": BIN_WIDTH})
 
 
 def main() -> None:
@@ -112,6 +134,9 @@ def main() -> None:
     responses = respond(trained, all_cases, chosen, plan)
     rows = table(responses, plan)
     write(arguments.output, rows, COLUMNS if len(trained.time) == 1 else ("time", *COLUMNS))
+    if arguments.responses:
+        about = {"model": trained.settings, "particles": arguments.particles, "seed": arguments.seed}
+        write_responses(arguments.responses, responses, plan, about)
     if arguments.sensitivity:
         write(arguments.sensitivity, sensitivity_table(responses), ("time", "distance", "n_pairs", "rms_gradient"))
     _announce(rows, responses.full.shape[1], plan)
@@ -140,6 +165,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"), help="of a graphs.h5")
     parser.add_argument("--wrapped", default="exclude", choices=("exclude", "include"))
     parser.add_argument("--batch-edges", type=int, default=60_000, help="edges predicted at once: bounds the memory")
+    parser.add_argument("--responses", metavar="OUT.h5", help="the answer of every marked particle as well")
     parser.add_argument("--sensitivity", help="with --kind gradient: |d prediction / d r| against distance, .csv")
     parser.add_argument("--threads", type=int, help="cores (default: all, or OMP_NUM_THREADS)")
     arguments = parser.parse_args()

@@ -24,8 +24,8 @@ class Surroundings:
 
     particles (K,) indices into the graph; hop (K,) edges from the marked particle; rank (K,) number that orders the
     shells; apart_of_particles (K, 3) minimum-image vectors from the marked particle; senders, receivers (E,) indices
-    into `particles`; vectors (E, 3) float32 r_receiver - r_sender; crossing (E,) the edge runs around the box; apart
-    (E, 2, 3) receiver's and sender's vectors from the marked particle, for the copy of the edge nearest to it;
+    into `particles`; vectors (E, 3) float32 r_receiver - r_sender; crossing (E,) the edge runs around the box; outward
+    (E, 2, 3) unit vectors from the marked particle to receiver and sender, for the copy of the edge nearest to it;
     wraps_from: the smallest rank at which a particle appears twice.
     """
 
@@ -37,7 +37,7 @@ class Surroundings:
     receivers: np.ndarray
     vectors: np.ndarray
     crossing: np.ndarray
-    apart: np.ndarray
+    outward: np.ndarray
     wraps_from: float
 
 
@@ -74,7 +74,7 @@ def around(graph: Graph, marked: int, first: np.ndarray, hops: int | None = None
         receivers=local[receiver],
         vectors=vectors,
         crossing=crossing,
-        apart=_nearest_copy(from_marked[receiver], from_marked[sender], vectors),
+        outward=_outward(from_marked[receiver], from_marked[sender], vectors),
         wraps_from=_wraps_from(hop, sender, receiver, crossing, graph.box, metric),
     )
 
@@ -102,11 +102,13 @@ def _edges_into(particles: np.ndarray, first: np.ndarray) -> np.ndarray:
     return offset + np.arange(count.sum())
 
 
-def _nearest_copy(receiver: np.ndarray, sender: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return the ends (E, 2, 3) of each edge, counted from whichever end is nearer to the marked particle."""
-    receiver_is_nearer = (receiver**2).sum(axis=1) <= (sender**2).sum(axis=1)
+def _outward(receiver: np.ndarray, sender: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the directions (E, 2, 3) of both ends of each edge, placed by the end nearer to the marked particle."""
+    receiver_is_nearer = np.einsum("ei,ei->e", receiver, receiver) <= np.einsum("ei,ei->e", sender, sender)
     end = np.where(receiver_is_nearer[:, None], receiver, sender + vectors)
-    return np.stack([end, end - vectors], axis=1)
+    ends = np.stack([end, end - vectors], axis=1)
+    distance = np.sqrt(np.einsum("eai,eai->ea", ends, ends))
+    return ends / np.where(distance > 0, distance, 1)[:, :, None]
 
 
 def _wraps_from(
@@ -134,7 +136,4 @@ def push(surroundings: Surroundings, shell: float) -> np.ndarray:
     beyond `shell`, zero for one within. Edges are those of the unperturbed graph: none appears or goes.
     """
     outside = (surroundings.rank > shell)[np.stack([surroundings.receivers, surroundings.senders], axis=1)]
-    distance = np.linalg.norm(surroundings.apart, axis=2)
-    direction = surroundings.apart / np.where(distance > 0, distance, 1)[:, :, None]
-    moved = direction * outside[:, :, None]
-    return moved[:, 0] - moved[:, 1]
+    return surroundings.outward[:, 0] * outside[:, :1] - surroundings.outward[:, 1] * outside[:, 1:]

@@ -23,19 +23,28 @@ from learn.edges import Incidence
 from learn.fit import RECIPES, Batch, Recipe, fit
 from learn.memory import keep_freed_memory
 from learn.model import Bapst2020
-from simulate import command, store
+from simulate import command, seeds, store
 from simulate.command import InputError
 
 # Fictitious times of steepest descent, sigma^2/epsilon, whose displacements are learned beside the propensity.
 DESCENTS = (0.0008, 0.004, 0.012, 0.04)
+# Networks that have nothing to learn: what analyses show of them they show of anything.
+CONTROLS = ("untrained", "shuffled")
 
 
 def loader(
-    path: Path, time: np.ndarray, mean: np.ndarray, scale: np.ndarray, descents: Sequence[float] = (), keep: int = 32
+    path: Path,
+    time: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    descents: Sequence[float] = (),
+    keep: int = 32,
+    shuffle: int | None = None,
 ) -> Callable:
     """Return a function name -> Batch that keeps the last few samples in memory.
 
-    `descents`: fictitious times of steepest descent whose displacements the batches carry.
+    `descents`: fictitious times of steepest descent whose displacements the batches carry. With a seed in `shuffle`,
+    the targets of a sample change places (`shuffled`): their distribution stays, what they say of the structure goes.
     """
 
     @cache
@@ -52,10 +61,23 @@ def loader(
         sample = dataset.load(path, name).at(time)
         types, vectors, senders, receivers = checkpoint.tensors(sample.graph)
         target = torch.from_numpy(((sample.propensity.T - mean) / scale).astype(np.float32))
+        down = displacements(name)
+        if shuffle is not None:
+            places = shuffled(sample.graph.types, seeds.generator(shuffle, f"shuffle {name}"))
+            target, down = target[places], down[places]
         incidence = Incidence.of(senders, receivers, len(types))
-        return Batch(types, vectors, incidence, target, types == 0, displacements(name))
+        return Batch(types, vectors, incidence, target, types == 0, down)
 
     return load
+
+
+def shuffled(types: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return a permutation (N,) that moves particles about at random among those of their species."""
+    places = np.arange(len(types))
+    for species in np.unique(types):
+        members = np.flatnonzero(types == species)
+        places[members] = random.permutation(members)
+    return places
 
 
 def normalisation(path: Path, names: list[str], time: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,11 +105,13 @@ def train(
     begin: checkpoint.Trained | None = None,
     *,
     frugal: bool = False,
+    control: str | None = None,
     **options: Any,
 ) -> tuple[checkpoint.Trained, list[dict]]:
     """Train one network for the given times; return it and its history.
 
-    `begin`: a network to go on from instead of first weights by the recipe.
+    `begin`: a network to go on from instead of first weights by the recipe. `control`: 'shuffled' for targets that
+    know nothing of the structure (`shuffled`), 'untrained' for weights as drawn at first (`initial.draw`).
     Raises InputError where splits overlap or are empty, targets are unusable, or training diverges.
     """
     dataset.check_separate(graphs)
@@ -95,10 +119,10 @@ def train(
     mean, scale = normalisation(graphs, names["train"], time)
     if not recipe.standardised:
         mean, scale = np.zeros_like(mean), np.ones_like(scale)
-    descents = DESCENTS if recipe.descent else ()
+    descents = DESCENTS if recipe.descent and control != "untrained" else ()
     network = Bapst2020(outputs=len(time) + 3 * len(descents))
     network.frugal = frugal
-    batch_of = loader(graphs, time, mean, scale, descents)
+    batch_of = loader(graphs, time, mean, scale, descents, shuffle=seed if control == "shuffled" else None)
 
     def first_weights() -> None:
         training = (batch_of(name) for name in names["train"])
@@ -109,7 +133,11 @@ def train(
         else:
             initial.draw(network, seed)
 
-    history = fit(network, batch_of, names, recipe, epochs, seed, begin=first_weights, **options)
+    if control == "untrained":
+        initial.draw(network, seed)
+        history = [{"epoch": 0, "step": 0, "learning_rate": 0.0, "loss": np.nan, "validation_r": np.nan}]
+    else:
+        history = fit(network, batch_of, names, recipe, epochs, seed, begin=first_weights, **options)
     network.fold()
     network.keep_outputs(len(time))
     network.frugal = False
@@ -122,6 +150,7 @@ def train(
         "recipe": asdict(recipe),
         "n_train": len(names["train"]),
     }
+    settings |= {"control": control} if control else {}
     return checkpoint.Trained(network.eval(), settings, time, mean, scale), history
 
 
@@ -204,6 +233,7 @@ def main() -> None:
     add("--pair-steps", type=int, help="instead of the recipe's; 0: weights drawn as published")
     add("--descent", type=float, help="weight of displacements towards the minimum, instead of the recipe's")
     add("--start", type=Path, help="MODEL.pt to go on from instead of first weights by the recipe")
+    add("--control", choices=CONTROLS, help="a network that has nothing to learn, to compare with")
     add("--frugal", action="store_true", help="half the memory, a little slower")
     add("--threads", type=int, default=os.environ.get("OMP_NUM_THREADS", "1"), help="cores (OMP_NUM_THREADS, else 1)")
     add("--tensorboard", type=Path, metavar="FOLDER", help="write TensorBoard logs")
@@ -211,6 +241,8 @@ def main() -> None:
     if arguments.epochs < 1:
         raise InputError(f"--epochs {arguments.epochs}: expected at least 1")
     recipe = chosen_recipe(arguments)
+    if arguments.control and arguments.model == inherent.KIND:
+        raise InputError(f"--control {arguments.control}: expected --model bapst2020")
     torch.set_num_threads(arguments.threads)
     if not arguments.frugal:
         keep_freed_memory()
@@ -227,6 +259,7 @@ def main() -> None:
             arguments.seed,
             checkpoint.load(arguments.start) if arguments.start else None,
             frugal=arguments.frugal,
+            control=arguments.control,
             state=state,
             report=tensorboard(arguments.tensorboard),
         )

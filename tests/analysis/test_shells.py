@@ -153,7 +153,8 @@ def test_a_network_that_looks_one_edge_far_has_a_response_of_one_edge(trained, c
 def test_correlations_of_the_table():
     full = np.array([[1.0, 2.0, 4.0, 3.0]])
     changed = {("removal", 1, np.nan): np.array([[3.0, 5.0, 9.0, np.nan]])}
-    found = responses.Responses(np.array([1.0]), full, -full, changed, np.zeros((1, 0)), np.zeros(0))
+    nothing = np.zeros(0)
+    found = responses.Responses(np.array([1.0]), full, -full, changed, nothing, nothing, nothing, nothing, nothing)
     (row,) = shells.table(found, responses.Plan(("removal",), (1,)))
     assert row["n_particles"] == 3
     assert row["correlation_with_full"] == pytest.approx(1)
@@ -200,7 +201,7 @@ def test_file_to_file(files):
     everything = ["--kind", "removal", "gap", "gradient", "--shells", 1, 2, "--delta", 0.01, 0.05, "--particles", 6]
     done = command_line(
         files, files / "one.pt", files / "sample.h5", files / "out.csv", *everything, "--truth",
-        files / "propensity.h5", "--sensitivity", files / "distance.csv",
+        files / "propensity.h5", "--sensitivity", files / "distance.csv", "--responses", files / "answers.h5",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "shell 1: 6 marked particles, 0 excluded" in done.stdout
@@ -211,6 +212,12 @@ def test_file_to_file(files):
     assert len(rows) == 2 + 4 + 2
     assert all(row["n_particles"] == "6" for row in rows)
     assert np.isfinite([float(row["correlation_with_truth"]) for row in rows if row["kind"] != "gradient"]).all()
+    answers = store.read(files / "answers.h5", "responses")
+    assert answers["changed"].shape == (len(rows), 1, 6)
+    for row, changed, kind in zip(rows, answers["changed"], answers["kind"], strict=True):
+        assert kind.decode() == row["kind"]
+        change = changed if row["kind"] == "gradient" else changed - answers["full"]
+        assert np.sqrt((change**2).mean()) == pytest.approx(float(row["rms_change"]))
     distances = np.genfromtxt(files / "distance.csv", delimiter=",", names=True)
     assert distances["distance"].max() < EDGE / 2
     # Unit-density crystal: the bins up to L/2 hold about 6 x (4 pi / 3) (L/2)^3 pairs.

@@ -292,3 +292,35 @@ def test_the_stage(graphs, tmp_path):
         result = subprocess.run([*command, *wrong], check=False, capture_output=True, text=True)
         assert result.returncode == 2
         assert message in result.stderr
+
+
+def test_shuffled_targets_stay_the_same_numbers_and_forget_their_places(graphs):
+    name = dataset.samples(graphs, "train")[0]
+    sample = dataset.load(graphs, name)
+    mean, scale = train.normalisation(graphs, [name], sample.time)
+    arguments = graphs, sample.time, mean, scale, (0.01,)
+    plain = train.loader(*arguments)(name)
+    moved, again = (train.loader(*arguments, shuffle=3)(name) for _ in range(2))
+    assert torch.equal(moved.target, again.target)
+
+    def rows(batch, members):
+        """All targets of each particle together, in an order of their own."""
+        together = torch.cat([batch.target, batch.displacements.flatten(1)], dim=1)[members].numpy()
+        return together[np.lexsort(together.T)]
+
+    for species in (0, 1):
+        members = sample.graph.types == species
+        np.testing.assert_array_equal(rows(plain, members), rows(moved, members))
+        assert (plain.target != moved.target)[members].any(dim=1).float().mean() > 0.8
+
+
+def test_an_untrained_network_has_the_first_weights_and_the_right_scale(graphs):
+    trained, rows = train.train(graphs, all_times(graphs), RECIPES["default"], 30, 4, control="untrained")
+    first = Bapst2020(outputs=len(trained.time))
+    initial.draw(first, 4)
+    for name, weights in first.state_dict().items():
+        assert torch.equal(trained.network.state_dict()[name], weights)
+    assert trained.settings["control"] == "untrained"
+    expected = train.normalisation(graphs, dataset.samples(graphs, "train"), trained.time)
+    np.testing.assert_array_equal([trained.mean, trained.scale], expected)
+    assert [row["epoch"] for row in rows] == [0]
