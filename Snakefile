@@ -66,7 +66,7 @@ rule scores:
 
 rule shells:
     input:
-        shell_responses(),
+        response_lengths(),
 
 
 rule figures:

@@ -18,7 +18,7 @@ PER_SAMPLE = ("published", "equilibrate", "isoconfigurational", "inherent", "pro
 PER_NETWORK = ("train", "evaluate")
 STAGES = (
     *("published", "equilibrate", "relaxation_run", "relaxation", "isoconfigurational", "inherent", "propensity"),
-    *("graphs", "train", "evaluate", "baselines", "shell_response"),
+    *("graphs", "train", "evaluate", "baselines", "shell_response", "shell_gradient"),
 )
 # Directed edges of one particle at density 1.2 within the cutoff 2.0, and bytes of one in a graph file.
 EDGES, EDGE_BYTES = 39.5, 8
@@ -73,10 +73,10 @@ def steps(config: Mapping, stage: str, temperature: float) -> float:
     return length[stage] / config["simulation"]["time_step"]
 
 
-def need(config: Mapping, stage: str, temperature: float, *, network: str = "", kind: str = "", cores: int = 1) -> Need:
+def need(config: Mapping, stage: str, temperature: float, *, network: str = "", cores: int = 1) -> Need:
     """Return what one job of a stage needs at a temperature.
 
-    network: its name in the configuration, for train and evaluate. kind: removal, gap or gradient, for shell_response.
+    network: its name in the configuration, for train and evaluate, or that of its control.
     """
     n, samples = config["liquid"]["particles"], config["samples"]
     values = len(config["times"]) * n
@@ -94,7 +94,8 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
     one_pass = n / (machine["training"] * cores)
     parts = config["split"]
     if stage == "train":
-        model = config["networks"][network]
+        networks = config["networks"]
+        model = networks[network if network in networks else network.rpartition("_")[0]]
         learned = samples * (1 - parts["test"] - parts["validation"] * 2 / 3)
         # The linear model takes its descriptors once, and an eigenproblem; its size hardly counts.
         passes = model.get("epochs", 1) * learned if model["model"] == "bapst2020" else 10 * samples
@@ -103,14 +104,11 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
         )
     if stage == "evaluate":
         return Need(15 + parts["test"] * samples * one_pass, 900 + 0.2 * n, parts["test"] * samples * values * 4, cores)
-    if stage == "shell_response":
+    if stage in ("shell_response", "shell_gradient"):
         shells = config["shells"]
-        forward = {
-            "removal": len(shells["shells"]),
-            "gap": len(shells["shells"]) * len(shells["deltas"]),
-            "gradient": 3,
-        }
-        return Need(20 + shells["particles"] * forward[kind] * one_pass / 3, 1200 + 0.3 * n, 1e4, cores)
+        # Passes for each marked particle: one shell removed and every gap behind it; every time on its way back.
+        forward = 1 + len(shells["deltas"]) if stage == "shell_response" else 1 + 2 * len(config["times"])
+        return Need(20 + shells["particles"] * forward * one_pass / 3, 1200 + 0.3 * n, 1e4, cores)
     return {
         "published": Need(5, 300 + 4 * runs / MEGABYTE, runs + 40 * n),
         "relaxation": Need(5 + config["relaxation"]["samples"] * FRAMES * n * 3e-6, 500 + 4e-5 * FRAMES * n, 2e4),
@@ -135,24 +133,28 @@ def megabytes(memory: float, attempt: int) -> int:
     return math.ceil(attempt * 1.5 * memory)
 
 
-def jobs(config: Mapping, samples: int | None = None) -> list[tuple[str, str, str]]:
-    """Return (stage, network, kind) of every job of one temperature; `samples` where public files say how many.
+def jobs(config: Mapping, samples: int | None = None) -> list[tuple[str, str]]:
+    """Return (stage, network) of every job of one temperature; `samples` where public files say how many.
 
     Figures and the report are left out: they take seconds.
     """
     public = samples is not None
     count = config["samples"] if samples is None else samples
     found = [
-        (stage, "", "")
+        (stage, "")
         for stage in PER_SAMPLE
         if stage not in (("equilibrate", "isoconfigurational") if public else ("published",))
         for _ in range(count)
     ]
     if not public:
-        found += [("relaxation_run", "", "")] * config["relaxation"]["samples"] + [("relaxation", "", "")]
+        found += [("relaxation_run", "")] * config["relaxation"]["samples"] + [("relaxation", "")]
     for name, network in config["networks"].items():
         trained = network["seeds"] * (len(config["times"]) if network["per_time"] else 1)
-        found += [(stage, name, "") for stage in PER_NETWORK] * trained
+        found += [(stage, name) for stage in PER_NETWORK] * trained
         if network["model"] == "bapst2020":
-            found += [("shell_response", "", kind) for kind in ("removal", "gap", "gradient")] * trained
-    return [*found, ("graphs", "", ""), ("baselines", "", "")]
+            shells = config["shells"]
+            controls = len(shells["controls"])
+            found += [("train", name)] * controls * trained
+            files = len(shells["shells"]) + len(shells["metric_shells"])
+            found += [*[("shell_response", "")] * files, ("shell_gradient", "")] * (1 + controls) * trained
+    return [*found, ("graphs", ""), ("baselines", "")]

@@ -3,12 +3,13 @@
     python -m analysis.heterogeneity graphs.h5 OUT.h5 --predictions predictions.h5 ... [--table OUT.csv]
 
 Over the predicted (test) configurations and A particles. Every quantity is given of both fields, `_true` and
-`_predicted`. chi_4(t) of the trajectories themselves is in relaxation.h5 (analysis.relaxation).
+`_predicted`, those of the table with their standard error, `_error`, by the jackknife over configurations. chi_4(t) of the trajectories themselves is in relaxation.h5 (analysis.relaxation).
 """
 
 import argparse
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from simulate.command import InputError
 BIN_WIDTH = 0.2
 # Values of propensity over its mean.
 HISTOGRAM_EDGES = np.linspace(0, 5, 101)
+SUMMARY = ("mean", "relative_width", "skewness", "susceptibility", "correlation_length")
 
 
 def spatial_covariance(
@@ -98,8 +100,45 @@ def describe(values: list[np.ndarray], noise: list[np.ndarray], covariance: np.n
     }
 
 
+@dataclass
+class Field:
+    """One field over S configurations, a list entry each: values (M, N_A), noise (M,), covariance (M, B), count (B,).
+
+    noise, covariance and count as `describe` and `spatial_covariance` have them.
+    """
+
+    values: list[np.ndarray]
+    noise: list[np.ndarray]
+    covariance: list[np.ndarray]
+    count: list[np.ndarray]
+
+    def without(self, index: int) -> "Field":
+        """Return the field over all configurations but one."""
+        return Field(*([x for i, x in enumerate(of) if i != index] for of in vars(self).values()))
+
+    def described(self, r: np.ndarray) -> dict[str, np.ndarray]:
+        """Return `describe`, and the correlation length (M,)."""
+        found = describe(self.values, self.noise, sum(self.covariance), sum(self.count))
+        return found | {"correlation_length": np.array([correlation_length(r, row) for row in found["correlation"]])}
+
+
+def with_errors(field: Field, r: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what describes the field, with jackknife errors of the quantities in `SUMMARY` and the correlation.
+
+    Error^2 = (S - 1) / S sum_s (x_s - <x_s>)^2, x_s without configuration s; NaN where some x_s is not defined, and for
+    S < 3 (two configurations leave one each, whose spread does not tell the variance between configurations).
+    """
+    found, n = field.described(r), len(field.values)
+    left_out = [field.without(index).described(r) for index in range(n)] if n > 2 else []
+    for name in (*SUMMARY, "correlation"):
+        each = np.array([rest[name] for rest in left_out])
+        error = np.sqrt((n - 1) * each.var(axis=0)) if left_out else np.full(found[name].shape, np.nan)
+        found[f"{name}_error"] = error
+    return found
+
+
 def compare(graphs: str | Path, predictions: Sequence[str | Path]) -> dict[str, np.ndarray]:
-    """Return the arrays of the file: time (M,), r (B,), bins of the distribution, and `describe` of both fields.
+    """Return the arrays of the file: time (M,), r (B,), bins of the distribution, and `with_errors` of both fields.
 
     Raises InputError where the files do not belong together.
     """
@@ -107,10 +146,7 @@ def compare(graphs: str | Path, predictions: Sequence[str | Path]) -> dict[str, 
     read = [fields.read(graphs, predictions, name) for name in names]
     half = min(case.box.min() for case in read) / 2
     edges = np.arange(0, half + 1e-9, BIN_WIDTH)
-    kinds: dict[str, list[np.ndarray]] = {"true": [], "predicted": []}
-    sums: dict[str, np.ndarray] = {name: np.zeros(()) for name in kinds}
-    count = np.zeros(len(edges) - 1, dtype=int)
-    noise = []
+    true, predicted = (Field([], [], [], []) for _ in range(2))
     with command.progress(len(read), "heterogeneity", "sample") as bar:
         for case in read:
             chosen = case.types == 0
@@ -118,23 +154,17 @@ def compare(graphs: str | Path, predictions: Sequence[str | Path]) -> dict[str, 
                 raise InputError(f"{graphs}: {case.sample} has no A particles")
             both = np.concatenate([case.truth[:, chosen], case.prediction[:, chosen]])
             total, pairs = spatial_covariance(case.positions[chosen], case.box, both, edges)
-            for name, part, values in zip(kinds, np.split(total, 2), np.split(both, 2), strict=True):
-                sums[name] = sums[name] + part
-                kinds[name].append(values)
-            noise.append((case.standard_error[:, chosen] ** 2).mean(axis=1))
-            count += pairs
+            noise = (case.standard_error[:, chosen] ** 2).mean(axis=1)
+            split = zip((true, predicted), np.split(both, 2), (noise, 0 * noise), np.split(total, 2), strict=True)
+            for field, values, error, covariance in split:
+                for of, entry in zip(vars(field).values(), (values, error, covariance, pairs), strict=True):
+                    of.append(entry)
             bar.update()
     r = (edges[1:] + edges[:-1]) / 2
-    arrays = {"time": read[0].time, "r": r, "n_pairs": count, "density_edges": HISTOGRAM_EDGES}
-    silent = [np.zeros_like(values) for values in noise]
-    for name, errors in (("true", noise), ("predicted", silent)):
-        found = describe(kinds[name], errors, sums[name], count)
-        found["correlation_length"] = np.array([correlation_length(r, row) for row in found["correlation"]])
-        arrays |= {f"{quantity}_{name}": values for quantity, values in found.items()}
+    arrays = {"time": read[0].time, "r": r, "n_pairs": sum(true.count), "density_edges": HISTOGRAM_EDGES}
+    for name, field in (("true", true), ("predicted", predicted)):
+        arrays |= {f"{quantity}_{name}": values for quantity, values in with_errors(field, r).items()}
     return arrays
-
-
-SUMMARY = ("mean", "relative_width", "skewness", "susceptibility", "correlation_length")
 
 
 def main() -> None:
@@ -143,18 +173,19 @@ def main() -> None:
     parser.add_argument("graphs", help="graphs.h5")
     parser.add_argument("output", help="OUT.h5")
     parser.add_argument("--predictions", nargs="+", required=True, help="predictions.h5 of one or more times")
+    parser.add_argument("--temperature", type=float, help="where the graphs file does not carry it")
     parser.add_argument("--table", help="one row per time and field (.csv)")
     arguments = parser.parse_args()
     arrays = compare(arguments.graphs, arguments.predictions)
-    temperature = fields.read(arguments.graphs).temperature
+    temperature = fields.read(arguments.graphs, temperature=arguments.temperature).temperature
     store.write(arguments.output, "heterogeneity", arrays, {"temperature": temperature, "bin_width": BIN_WIDTH})
     if arguments.table:
         with store.replacing(arguments.table) as path, open(path, "w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("temperature", "time", "field", *SUMMARY))
+            writer.writerow(("temperature", "time", "field", *SUMMARY, *(f"{name}_error" for name in SUMMARY)))
             for index, time in enumerate(arrays["time"]):
                 for field in ("true", "predicted"):
-                    numbers = [arrays[f"{name}_{field}"][index] for name in SUMMARY]
+                    numbers = [arrays[f"{name}{end}_{field}"][index] for end in ("", "_error") for name in SUMMARY]
                     writer.writerow((temperature, time, field, *numbers))
     for index, time in enumerate(arrays["time"]):
         widths = ", ".join(f"{f}: width {arrays[f'relative_width_{f}'][index]:.3f}" for f in ("true", "predicted"))

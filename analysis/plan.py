@@ -41,8 +41,8 @@ def table(config: dict, samples: int | None = None) -> list[dict]:
             if not kinds:
                 continue
             needs = [
-                (costs.need(config, stage, temperature, network=network, kind=kind), count)
-                for (_, network, kind), count in kinds.items()
+                (costs.need(config, stage, temperature, network=network), count)
+                for (_, network), count in kinds.items()
             ]
             hours = sum(need.seconds * count for need, count in needs) / 3600
             on_gpu = stage in costs.ON_DEVICE and config["machine"]["device"] == "gpu"

@@ -24,11 +24,15 @@ HERE = Path(__file__).parent
 # Option and title of every section, in order.
 SECTIONS = (
     ("relaxation", "From liquid to glass"),
+    ("structure", "A structure that hardly changes"),
     ("graph", "What the network sees"),
     ("maps", "Propensity maps"),
     ("scatter", "Prediction against truth"),
     ("pearson", "Pearson correlation by time, beside ceiling and baselines"),
     ("response", "How far the network looks: shell response by time and temperature"),
+    ("length", "Does the reach grow with time and on cooling?"),
+    ("heterogeneity", "How uneven the propensity is, simulated and predicted"),
+    ("transfer", "What a network knows of other temperatures and times"),
     ("training", "Training"),
 )
 

@@ -10,7 +10,7 @@ sensitivity              root mean square |d prediction_i / d r_j| against the d
 
 `length_error` is the standard deviation over a bootstrap that draws configurations anew, then marked particles within
 each; `misfit` the root mean square distance of log(change) from the line: an exponential it is only where that is small.
-`box_limit`: from where on there is no answer: the shell at which half of the marked particles' surroundings have wrapped
+`control`: empty, or what the network had nothing to learn by. `box_limit`: from where on there is no answer: the shell at which half of the marked particles' surroundings have wrapped
 around the box (edges), or L/2. It is the length of the network, not a measured correlation length.
 """
 
@@ -26,7 +26,7 @@ from simulate import command, seeds, store
 from simulate.command import InputError
 
 COLUMNS = (
-    "temperature", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to", "n_points", "misfit",
+    "temperature", "control", "seed", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to", "n_points", "misfit",
     "n_particles", "box_limit",
 )  # fmt: skip
 ARRAYS = ("time", "full", "case", "wraps_from", "kind", "shell", "delta", "changed")
@@ -173,11 +173,17 @@ def main() -> None:
     arguments = parser.parse_args()
     half_box = _half_box(arguments.graphs) if arguments.graphs else np.nan
     curves, case, time = read(arguments.responses, half_box)
+    model = store.read(arguments.responses[0], "responses").settings["model"]
+    about = {
+        "temperature": arguments.temperature,
+        "control": model.get("control", ""),
+        "seed": model.get("seed", ""),
+    }
     rows = [row for curve in curves for row in lengths(curve, case, time)]
     with store.replacing(arguments.output) as path, open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({"temperature": arguments.temperature, **row} for row in rows)
+        writer.writerows(about | row for row in rows)
     for row in rows:
         print(f"t = {row['time']:g}, {row['kind']}: {row['length']:.3g} +- {row['length_error']:.2g} {row['unit']}")
 

@@ -26,7 +26,8 @@ WRITES = {
     "graphs.h5": "graphs",
     "predictions.h5": "evaluate",
 }
-BENCHMARKS = {"train": "train", "baselines": "baselines", "shells": "shell_response"}
+BENCHMARKS = {"train": "train", "baselines": "baselines", "gradient": "shell_gradient"}
+BENCHMARKS |= dict.fromkeys(("edges", "sigma"), "shell_response")
 GPUS = ("CUDA", "HIP", "OpenCL")
 
 

@@ -16,7 +16,9 @@ from learn.splits import split
 # The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
 POTENTIAL_CUTOFF = 2.5
 # Settings of a network that learn.train takes as they are.
-TRAINING = ("model", "recipe", "learning_rate", "epochs")
+TRAINING = ("model", "recipe", "learning_rate", "epochs", "control")
+# What the answers of analysis.shells follow from.
+RESPONSES = ("shells", "cases", "responses", "surroundings", "marked")
 
 
 def refuse(key, message):
@@ -70,6 +72,9 @@ def check_sense():
             "liquid.particles",
             f"the box edge is {edge:.2f}, expected more than two cutoffs of {reach}",
         )
+    controls = {f"{name}_{control}" for name in config["networks"] for control in config["shells"]["controls"]}
+    if taken := controls & set(config["networks"]):
+        refuse("networks", f"{taken.pop()}: the name of a control")
     if config["relaxation"]["samples"] > config["samples"]:
         refuse(
             "relaxation.samples",
@@ -149,6 +154,13 @@ SAMPLES = list(PUBLISHED) or [f"s{i:04d}" for i in range(config["samples"])]
 check_sense()
 TEMPERATURES = {temperature_name(t): t for t in config["temperatures"]}
 TIMES = {time_name(t): t for t in config["times"]}
+GRAPH_NETWORKS = {name: kind for name, kind in config["networks"].items() if kind["model"] == "bapst2020"}
+# Beside every graph network, what becomes of it where there is nothing to learn.
+CONTROLS = {
+    f"{name}_{control}": settings | {"control": control}
+    for name, settings in GRAPH_NETWORKS.items()
+    for control in config["shells"]["controls"]
+}
 COLDEST = min(TEMPERATURES, key=TEMPERATURES.get)
 
 
@@ -207,12 +219,12 @@ def per_sample(name, temperatures=None):
     ]
 
 
-def per_network(name, temperatures=None):
-    """One file of every trained network, at the given temperatures (all)."""
+def per_network(name, temperatures=None, networks=None):
+    """One file of every trained network (of the configuration, or of `networks`), at the given temperatures (all)."""
     return [
         f"<results>/{temperature}/{network}/{time}/seed{seed}/{name}"
         for temperature in temperatures or TEMPERATURES
-        for network, settings in config["networks"].items()
+        for network, settings in (config["networks"] if networks is None else networks).items()
         for time in (TIMES if settings["per_time"] else ["all"])
         for seed in range(settings["seeds"])
     ]
@@ -220,28 +232,55 @@ def per_network(name, temperatures=None):
 
 def training_options(wildcards):
     """What of a network's settings the training wants to know (Snakemake sees no change in params made from `input`)."""
-    settings = config["networks"][wildcards.network]
+    settings = (config["networks"] | CONTROLS)[wildcards.network]
     options = [f"--{name.replace('_', '-')} {settings[name]}" for name in TRAINING if name in settings]
     options += [f"--time-index {list(TIMES).index(wildcards.time)}"] if wildcards.time != "all" else []
     return " ".join(options)
 
 
-def shell_responses():
-    """The three responses of every graph network to perturbed surroundings."""
-    return [
-        file
-        for kind in ("removal", "gap", "gradient")
-        for network in config["networks"]
-        if config["networks"][network]["model"] == "bapst2020"
-        for file in per_network(f"shells_{kind}.csv")
-        if f"/{network}/" in file
-    ]
+def marked_particles():
+    """Which particles are marked, and how many of their edges are looked at together."""
+    settings = config["shells"]
+    return f"--particles {settings['particles']} --seed {config['seed']} --batch-edges {settings['batch_edges']}"
+
+
+def shells_of(folder, ending):
+    """What all shells of the network in a folder answered: one file for each, and that of the gradient."""
+    names = [f"edges_{shell}" for shell in config["shells"]["shells"]]
+    names += [f"sigma_{shell:g}" for shell in config["shells"]["metric_shells"]]
+    return [f"{folder}/shells/{name}{ending}" for name in [*names, "gradient"]]
+
+
+def response_lengths():
+    """The lengths of every graph network, and of its controls."""
+    return per_network("response_length.csv", networks=GRAPH_NETWORKS | CONTROLS)
+
+
+def first_graph_network():
+    """The network of which answers are drawn."""
+    return dict([*GRAPH_NETWORKS.items()][:1])
+
+
+def first_seed(name, networks):
+    """One file of the first seed of every one of `networks`."""
+    return per_network(name, networks={key: settings | {"seeds": 1} for key, settings in networks.items()})
+
+
+def shell_tables():
+    """What the shells of the first graph network answered."""
+    folders = [file.removesuffix("/model.pt") for file in first_seed("model.pt", first_graph_network())]
+    return [file for folder in folders for file in shells_of(folder, ".csv") if "/sigma_" not in file]
 
 
 def of_first_seed(files):
-    """Those of the first network's first seed: what maps and responses show."""
+    """Those of the first network's first seed: what maps show."""
     wanted = {next(iter(config["networks"])), "seed0"}
     return [file for file in files if wanted <= set(file.split("/"))]
+
+
+def transfers():
+    """The first graph network of every temperature, tested at every temperature."""
+    return [file for tested in TEMPERATURES for file in first_seed(f"transfer_{tested}.csv", first_graph_network())]
 
 
 def temperature_of(file):
@@ -258,9 +297,10 @@ def network_label(file):
 def figures():
     """The figures of the report: each as picture (twice), the table behind it, and its caption."""
     names = [f"pearson_{species}" for species in config["species"]]
-    names += [] if PUBLISHED else ["relaxation"]
+    names += [] if PUBLISHED else ["relaxation", "structure"]
     names += [f"graph_{COLDEST}", *(f"{kind}_{t}" for kind in ("maps", "scatter") for t in TEMPERATURES)]
-    names += ["response", "training"]
+    names += ["heterogeneity", "training"]
+    names += ["response", "length", "transfer"] if GRAPH_NETWORKS else []
     return [file for name in names for file in multiext(f"<results>/figures/{name}", ".svg", ".png", ".csv", ".txt")]
 
 

@@ -31,7 +31,7 @@ rule train:
     """One network: chosen on the validation configurations, never shown the test configurations."""
     input:
         graphs="<results>/{temperature}/graphs.h5",
-        start=lambda wildcards: config["networks"][wildcards.network].get("start", []),
+        start=lambda wildcards: (config["networks"] | CONTROLS)[wildcards.network].get("start", []),
     output:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         history="<results>/{temperature}/{network}/{time}/seed{seed}/history.csv",

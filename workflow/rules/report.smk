@@ -17,6 +17,24 @@ rule figure_relaxation:
         "python -m analysis.figures.relaxation {input.files} --output {output.svg} > {log} 2>&1"
 
 
+rule figure_structure:
+    """What hardly changes meanwhile: how the particles sit around one another."""
+    input:
+        files=expand("<results>/{temperature}/radial_distribution.h5", temperature=TEMPERATURES),
+        code=code("analysis/figures/structure.py"),
+    output:
+        multiext("<results>/figures/structure", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/structure.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        temperatures=lambda wildcards, input: [temperature_of(file) for file in input.files],
+    shell:
+        "python -m analysis.figures.structure {input.files} --temperatures {params.temperatures} --output {output.svg}"
+        " > {log} 2>&1"
+
+
 rule figure_graph:
     """One configuration as a graph, and the shells of one particle."""
     input:
@@ -95,7 +113,7 @@ rule figure_pearson:
 rule figure_response:
     """What the network loses when its surroundings are removed or pushed away."""
     input:
-        files=of_first_seed(shell_responses()),
+        files=shell_tables(),
         code=code("analysis/figures/response.py"),
     output:
         multiext("<results>/figures/response", svg=".svg", png=".png", csv=".csv", txt=".txt"),
@@ -108,6 +126,56 @@ rule figure_response:
     shell:
         "python -m analysis.figures.response {input.files} --temperatures {params.temperatures} --output {output.svg}"
         " > {log} 2>&1"
+
+
+rule figure_length:
+    """Does the reach grow? The network's lengths, the liquid's own, and networks with nothing to learn beside them."""
+    input:
+        lengths=response_lengths(),
+        heterogeneity=first_seed("heterogeneity.csv", first_graph_network()),
+        relaxation=[] if PUBLISHED else rules.figure_relaxation.input.files,
+        code=code("analysis/figures/length.py"),
+    output:
+        multiext("<results>/figures/length", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/length.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        relaxation=lambda wildcards, input: (f"--relaxation {input.relaxation}" if input.relaxation else ""),
+    shell:
+        "python -m analysis.figures.length {input.lengths} --heterogeneity {input.heterogeneity} {params.relaxation}"
+        " --output {output.svg} > {log} 2>&1"
+
+
+rule figure_heterogeneity:
+    """How unevenly the propensity is spread, true and predicted."""
+    input:
+        files=of_first_seed(per_network("heterogeneity.h5")),
+        code=code("analysis/figures/heterogeneity.py"),
+    output:
+        multiext("<results>/figures/heterogeneity", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/heterogeneity.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m analysis.figures.heterogeneity {input.files} --output {output.svg} > {log} 2>&1"
+
+
+rule figure_transfer:
+    """What a network knows of other temperatures and times."""
+    input:
+        files=transfers(),
+        code=code("analysis/figures/transfer.py"),
+    output:
+        multiext("<results>/figures/transfer", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/transfer.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m analysis.figures.transfer {input.files} --output {output.svg} > {log} 2>&1"
 
 
 rule figure_training:
@@ -127,11 +195,25 @@ rule figure_training:
         "python -m analysis.figures.training {input.files} --labels {params.labels:q} --output {output.svg} > {log} 2>&1"
 
 
+rule settings:
+    """The configuration of the run, defaults included."""
+    output:
+        "<results>/config.yaml",
+    log:
+        "<logs>/settings.log",
+    localrule: True
+    params:
+        text=yaml.safe_dump(config, sort_keys=False),
+    shell:
+        "printf '%s' {params.text:q} > {output} 2> {log}"
+
+
 rule report:
     """Everything on one page."""
     input:
         figures=figures(),
         metrics="<results>/metrics.csv",
+        configuration=rules.settings.output,
         graphs=f"<results>/{COLDEST}/graphs.h5",
         predictions=of_first_seed(per_network("predictions.h5", [COLDEST])),
         sources=[
@@ -164,4 +246,5 @@ rule report:
     shell:
         "python -m analysis.report --metrics {input.metrics} --species {params.species} {params.figures}"
         " --graphs {input.graphs} --predictions {input.predictions} --temperature {params.temperature}"
-        " --sources {input.sources} {params.plan} --output {output} > {log} 2>&1"
+        " --sources {input.sources} --configuration {input.configuration} {params.plan} --output {output}"
+        " > {log} 2>&1"
