@@ -3,7 +3,8 @@
     python -m analysis.heterogeneity graphs.h5 OUT.h5 --predictions predictions.h5 ... [--table OUT.csv]
 
 Over the predicted (test) configurations and A particles. Every quantity is given of both fields, `_true` and
-`_predicted`, those of the table with their standard error, `_error`, by the jackknife over configurations. chi_4(t) of the trajectories themselves is in relaxation.h5 (analysis.relaxation).
+`_predicted`; those of the table and C(r) also with a standard error, `_error`, by the jackknife over configurations.
+chi_4(t) of the trajectories themselves is in relaxation.h5 (analysis.relaxation).
 """
 
 import argparse

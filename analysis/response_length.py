@@ -1,6 +1,6 @@
 """The length over which a network's prediction responds to its surroundings, from the answers of analysis.shells.
 
-    python -m analysis.response_length RESPONSES.h5 [RESPONSES.h5 ...] --output OUT.csv [--temperature T] [--graphs F.h5]
+    python -m analysis.response_length RESPONSES.h5 ... --output OUT.csv [--temperature T] [--graphs graphs.h5]
 
 All files are of one network (`analysis.shells --responses`), one or more shells each. A row per time and curve: the
 length xi of change = c exp(-x / xi). The curves:
@@ -9,9 +9,10 @@ removal, gap, gradient   root mean square change of the prediction against shell
 sensitivity              root mean square |d prediction_i / d r_j| against the distance r_ij; x in sigma_AA
 
 `length_error` is the standard deviation over a bootstrap that draws configurations anew, then marked particles within
-each; `misfit` the root mean square distance of log(change) from the line: an exponential it is only where that is small.
-`control`: empty, or what the network had nothing to learn by. `box_limit`: from where on there is no answer: the shell at which half of the marked particles' surroundings have wrapped
-around the box (edges), or L/2. It is the length of the network, not a measured correlation length.
+each; `misfit` the root mean square distance of log(change) from the line: the curve is an exponential only where it
+is small. `control`: empty, or why the network had nothing to learn. `box_limit`: from where on there is no answer: the
+shell at which the surroundings of half of the marked particles wrap around the box (edges), or L/2. It is the length of
+the network, not a measured correlation length.
 """
 
 import argparse
@@ -26,8 +27,8 @@ from simulate import command, seeds, store
 from simulate.command import InputError
 
 COLUMNS = (
-    "temperature", "control", "seed", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to", "n_points", "misfit",
-    "n_particles", "box_limit",
+    "temperature", "control", "seed", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to",
+    "n_points", "misfit", "n_particles", "box_limit",
 )  # fmt: skip
 ARRAYS = ("time", "full", "case", "wraps_from", "kind", "shell", "delta", "changed")
 RESAMPLES = 200

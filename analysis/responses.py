@@ -40,9 +40,10 @@ class Plan:
 class Responses:
     """The answer of every marked particle, P in all: full, truth (M, P); changed[kind, shell, delta] (M, P).
 
-    NaN in `changed` where the shell wraps around the box. For `gradient`, `changed` holds the derivative. case, particle (P,): configuration and index of the marked
-    particles; wraps_from (P,): the shell that wraps around the box; squares (M, B, P), pairs (B, P): sum of
-    |d prediction / d r_j|^2 over the pairs in B bins of distance, and their number.
+    NaN in `changed` where the shell wraps around the box. For `gradient`, `changed` holds the derivative. case,
+    particle (P,): configuration and index of the marked particles; wraps_from (P,): the shell that wraps around the
+    box; squares (M, B, P), pairs (B, P): sum of |d prediction / d r_j|^2 over the pairs in B bins of distance, and
+    their number.
     """
 
     time: np.ndarray
