@@ -59,6 +59,8 @@ def write_relaxation(path: Path, temperature: float, tau: float) -> None:
         "F_s": np.exp(-time / tau),
         "F_s_error": np.full(31, 0.01),
         "msd": time,
+        "chi_4": 3 * np.exp(-(np.log(time / tau) ** 2)),
+        "chi_4_error": np.full(31, 0.1),
         "tau_alpha": tau,
         "sampling_time": np.array([0.1 * tau, tau]),
     }
@@ -97,3 +99,45 @@ def write_shells(path: Path, kind: str, rows: list[tuple[float, int, float | Non
         writer.writerow([*header, "rms_change"])
         for time, shell, delta, correlation, change in rows:
             writer.writerow([kind, time, shell, "" if delta is None else delta, 200, correlation, 0.5, change])
+
+
+def write_responses(path: Path, curves: dict[str, float], shells=(1, 2, 3), *, control=None, seed=0, gradient=False):
+    """Write a file of analysis.shells --responses: 2 times, 60 marked particles in 4 configurations, all alike.
+
+    `curves`: the length of the change exp(-shell / length) by kind; with `gradient` also that of the sensitivity.
+    """
+    kind, shell = (np.array(of) for of in zip(*((k, h) for k in curves for h in shells), strict=True))
+    size = np.exp(-shell / np.array([curves[name] for name in kind]))
+    full = np.zeros((2, 60))
+    changed = np.broadcast_to(size[:, None, None], (len(size), 2, 60))
+    arrays = {"time": TIME, "full": full, "truth": full, "case": np.repeat(np.arange(4), 15), "particle": np.arange(60)}
+    arrays |= {"wraps_from": np.full(60, 4.0), "kind": kind.astype("S"), "shell": shell.astype(float)}
+    arrays |= {"delta": np.full(len(shell), np.nan), "changed": changed}
+    if gradient:
+        distance = (np.arange(12) + 0.5) * 0.25
+        pairs = np.full((12, 60), 5)
+        arrays |= {"pairs": pairs, "squares": np.tile(5 * np.exp(-2 * distance / 0.4)[None, :, None], (2, 1, 60))}
+    about = {"model": {"seed": seed, **({"control": control} if control else {})}, "metric": False, "bin_width": 0.25}
+    store.write(path, "responses", arrays, about)
+
+
+def write_transfer(path: Path, temperatures=(0.7, 1.0)) -> None:
+    """Write a table of analysis.transfer: the score is 0.9 at home, less by 0.1 for each step away."""
+    places = [(temperature, time) for temperature in temperatures for time in TIME]
+    columns = "model seed trained_temperature trained_time temperature time species pcc_mean pcc_mean_error pcc_all"
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*columns.split(), "ceiling_mean", "ceiling_all", "n_test"])
+        for i, trained in enumerate(places):
+            for j, tested in enumerate(places):
+                score = 0.9 - 0.1 * abs(i - j)
+                writer.writerow(["bapst2020", 0, *trained, *tested, "A", score, 0.01, score, 0.95, 0.96, 4])
+
+
+def write_radial_distribution(path: Path, peak: float) -> None:
+    """Write a radial_distribution.h5 with a first peak at r = 1."""
+    r = (np.arange(250) + 0.5) * 0.02
+    g = 1 / (1 + np.exp(-50 * (r - 0.95))) + (peak - 1) * np.exp(-(((r - 1) / 0.05) ** 2))
+    arrays = {"r": r} | {f"g_{pair}": g for pair in ("AA", "AB", "BB")}
+    arrays |= {f"first_peak_{pair}": np.array([1.0, peak]) for pair in ("AA", "AB", "BB")}
+    store.write(path, "radial_distribution", arrays, {"files": ["a", "b"], "bin_width": 0.02})

@@ -9,8 +9,23 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from analysis import fields
-from analysis.figures import graph, maps, pearson, relaxation, response, scatter, scores, style, training
+from analysis import fields, response_length
+from analysis import heterogeneity as fluctuations
+from analysis.figures import (
+    graph,
+    heterogeneity,
+    length,
+    maps,
+    pearson,
+    relaxation,
+    response,
+    scatter,
+    scores,
+    structure,
+    style,
+    training,
+    transfer,
+)
 from simulate.command import InputError
 from tests.analysis import figure_inputs
 
@@ -33,9 +48,32 @@ def folder(tmp_path_factory):
     )
     gaps = [(0.15, h, delta, 0.9, 0.2**h * delta) for h in (1, 2, 3) for delta in (0.01, 0.1)]
     figure_inputs.write_shells(folder / "gap.csv", "gap", gaps)
+    write_lengths(folder)
+    figure_inputs.write_transfer(folder / "transfer.csv")
+    for name, peak in (("cold", 3.7), ("hot", 3.3)):
+        figure_inputs.write_radial_distribution(folder / f"{name}_g.h5", peak)
     rows = "".join(f"{step},{1 / (step + 1)},{0.1 * step}\n" for step in range(8))
     (folder / "history.csv").write_text("step,loss,validation_r\n" + rows)
     return folder
+
+
+def write_lengths(folder):
+    """Lengths 0.5 and 0.7 of a network's two seeds, of a shuffled control, and the heterogeneity of the two samples."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, reach, control, seed in (
+            ("one", 0.5, None, 0),
+            ("two", 0.7, None, 1),
+            ("shuffled", 0.3, "shuffled", 0),
+        ):
+            about = {"control": control, "seed": seed, "gradient": True}
+            figure_inputs.write_responses(folder / f"{name}.h5", {"removal": reach, "gradient": reach}, **about)
+            words = ["x", f"{name}.h5", "--temperature", "0.7", "--graphs", "graphs.h5", "--output", f"{name}.csv"]
+            patch.setattr(sys, "argv", words)
+            response_length.main()
+        words = ["x", "graphs.h5", "fields.h5", "--predictions", "predictions.h5", "--table", "fields.csv"]
+        patch.setattr(sys, "argv", words)
+        fluctuations.main()
 
 
 COMMANDS = {
@@ -46,6 +84,10 @@ COMMANDS = {
     pearson: ["metrics.csv", "--relaxation", "cold.h5", "hot.h5"],
     response: ["removal.csv", "gap.csv", "--temperatures", "0.7", "0.7"],
     training: ["history.csv", "--labels", "T = 0.7"],
+    length: ["one.csv", "two.csv", "shuffled.csv", "--heterogeneity", "fields.csv", "--relaxation", "cold.h5"],
+    heterogeneity: ["fields.h5"],
+    transfer: ["transfer.csv"],
+    structure: ["cold_g.h5", "hot_g.h5", "--temperatures", "0.7", "1.0"],
 }
 
 
@@ -96,6 +138,8 @@ def test_equal_inputs_give_equal_files(folder, tmp_path, monkeypatch):
         (maps, ["graphs.h5", "predictions.h5", "--times", "0"], "--times: 0"),
         (response, ["gap.csv", "--temperatures", "0.7", "1"], "2 of them for 1 files"),
         (response, ["metrics.csv", "--temperatures", "0.7"], "no column 'kind'"),
+        (structure, ["cold_g.h5", "--temperatures", "0.7", "1"], "2 of them for 1 files"),
+        (length, ["one.csv", "--heterogeneity", "gap.csv"], "no column 'temperature'"),
         (training, ["history.csv", "--labels", "a", "b"], "--labels: 2 different ones for 1 files"),
         (pearson, ["history.csv"], "no column 'temperature'"),
         (pearson, ["nowhere.csv"], "no such file"),
@@ -266,3 +310,36 @@ def test_scatter_counts_every_particle_but_the_outermost(folder):
     for t in time:
         inside = sum(n for n, at in zip(counted["n_particles"], counted["time"], strict=True) if at == t)
         assert 316 <= inside <= 320
+
+
+def test_lengths_are_averaged_over_seeds_and_controls_stand_apart(folder, tmp_path, monkeypatch):
+    run(length, COMMANDS[length], folder, tmp_path / "f.svg", monkeypatch)
+    rows = [row for row in table(tmp_path / "f.csv") if row["kind"] == "removal"]
+    assert sorted((row["control"], row["time"]) for row in rows) == sorted(
+        (control, time) for control in ("", "shuffled") for time in ("0.15", "2")
+    )
+    for row in rows:
+        seeds = row["control"] == ""
+        assert float(row["value"]) == pytest.approx(0.6 if seeds else 0.3)
+        # All particles answer alike, so that only the seeds differ: 0.2 / sqrt(2) / sqrt(2).
+        assert float(row["error"]) == pytest.approx(0.1 if seeds else 0, abs=1e-9)
+        assert row["box_limit"] == "4"
+    kinds = {row["kind"] for row in table(tmp_path / "f.csv")}
+    assert {"sensitivity", "susceptibility of the true propensity"} <= kinds
+    words = (tmp_path / "f.txt").read_text()
+    assert "shuffled among the particles" in words
+    assert "not measured correlation lengths" in words
+
+
+def test_transfer_matrix_stands_in_order():
+    columns = {name: [] for name in transfer.COLUMNS}
+    for of in ((1.0, 2.0), (0.7, 2.0), (0.7, 0.1)):
+        for to in ((0.7, 2.0), (0.7, 0.1), (1.0, 2.0)):
+            row = dict.fromkeys(columns, 0.0) | {"trained_temperature": of[0], "trained_time": of[1]}
+            row |= {"temperature": to[0], "time": to[1], "pcc_mean": 10 * of[0] + to[1], "ceiling_mean": to[0]}
+            for name, value in row.items():
+                columns[name].append(value)
+    down, across, scores_, ceilings = transfer.matrix({name: np.array(of) for name, of in columns.items()})
+    assert down == across == [(0.7, 0.1), (0.7, 2.0), (1.0, 2.0)]
+    np.testing.assert_allclose(scores_, [[7.1, 9, 9], [7.1, 9, 9], [10.1, 12, 12]])
+    np.testing.assert_allclose(ceilings, [0.7, 0.7, 1.0])

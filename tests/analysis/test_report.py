@@ -12,8 +12,22 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from analysis import answer, export, fields, report, view
-from analysis.figures import graph, maps, pearson, relaxation, response, scatter, scores, training
+from analysis import answer, export, fields, report, response_length, view
+from analysis import heterogeneity as fluctuations
+from analysis.figures import (
+    graph,
+    heterogeneity,
+    length,
+    maps,
+    pearson,
+    relaxation,
+    response,
+    scatter,
+    scores,
+    structure,
+    training,
+    transfer,
+)
 from simulate.command import InputError
 from tests.analysis import figure_inputs
 
@@ -41,7 +55,16 @@ def folder(tmp_path_factory):
         pearson: ["metrics.csv"],
         response: ["removal.csv", "--temperatures", "0.7"],
         training: ["history.csv", "--labels", "T = 0.7"],
+        structure: ["g.h5", "--temperatures", "0.7"],
+        length: ["length.csv", "--heterogeneity", "fields.csv"],
+        heterogeneity: ["fields.h5"],
+        transfer: ["transfer.csv"],
     }
+    figure_inputs.write_radial_distribution(folder / "g.h5", 3.5)
+    figure_inputs.write_transfer(folder / "transfer.csv")
+    figure_inputs.write_responses(folder / "responses.h5", {"removal": 0.5}, gradient=True)
+    run(response_length, ["responses.h5", "--temperature", "0.7", "--output", "length.csv"], folder)
+    run(fluctuations, [*graphs, "fields.h5", "--predictions", "predictions.h5", "--table", "fields.csv"], folder)
     options = []
     for module, arguments in figures.items():
         name = module.__name__.rpartition(".")[2]

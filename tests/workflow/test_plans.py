@@ -36,6 +36,30 @@ def test_learning_rate_reruns_only_training_and_what_follows(pipeline):
     assert "graphs" not in planned
 
 
+def test_new_shell_computes_only_itself(pipeline):
+    """Of the answers to perturbed surroundings, those of one file per network; no training, no gradient, no control."""
+    planned = pipeline("--dry-run", settings=("shells={shells: [1, 2], metric_shells: [1.5]}",)).planned()
+    assert planned["shell_response"] == 2 * 2
+    assert planned["response_length"] == 2
+    after = {"response_length", "figure_response", "figure_length", "report", "settings", "all"}
+    assert set(planned) == {"shell_response", *after}
+
+
+def test_new_temperature_is_compared_with_the_old_ones_only_where_it_takes_part(pipeline):
+    outcome = pipeline("--dry-run", settings=("temperatures=[1.0, 1.5, 1.2]",))
+    planned = outcome.planned()
+    assert planned["shell_gradient"] == planned["heterogeneity"] == planned["radial_distribution"] == 1
+    # Of the nine pairs, the five with the new temperature on either side.
+    assert planned["transfer"] == 5
+
+
+def test_controls_are_trained_and_perturbed_but_not_scored(pipeline):
+    planned = pipeline("--dry-run", settings=("shells={controls: [untrained, shuffled]}",)).planned()
+    assert planned["train"] == planned["shell_gradient"] == planned["response_length"] == 2 * 2
+    assert "evaluate" not in planned
+    assert "metrics" not in planned
+
+
 def test_propensities_alone():
     planned = snakemake("--dry-run", "propensities", "--config", "temperatures=[0.9]").planned()
     assert set(planned) == {*SIMULATION - {"inherent"}, "propensities"}
@@ -45,4 +69,6 @@ def test_propensities_alone():
 def test_paper_plan_is_whole():
     planned = snakemake("--dry-run", "--quiet", "rules", "--configfile", "config/paper.yaml").planned()
     assert planned["isoconfigurational"] == 5 * 500
-    assert planned["train"] == 5 * (10 + 1)
+    # Ten times, by each of the network and its two controls; the linear model.
+    assert planned["train"] == 5 * (3 * 10 + 1)
+    assert planned["heterogeneity"] == planned["shell_gradient"] / 3 == 5 * 10
