@@ -1,6 +1,6 @@
 """How far the network looks: what removing or pushing away everything beyond a shell does to its prediction.
 
-python -m analysis.figures.response shells_removal.csv shells_gap.csv --temperatures 0.7 0.7 --output FIGURE.svg
+python -m analysis.figures.response edges_1.csv edges_2.csv gradient.csv --temperatures 0.7 0.7 0.7 --output FIGURE.svg
 """
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
@@ -36,7 +36,8 @@ def read(paths: list[str], temperatures: list[float]) -> dict[str, np.ndarray]:
         part["time"] = table.get("time", np.full(length, np.nan))
         parts.append({"temperature": np.full(length, temperature), **part})
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    kept = np.isin(whole["kind"], KINDS)
+    # Shells that wrap around the box have no answer.
+    kept = np.isin(whole["kind"], KINDS) & (whole["n_particles"] > 0)
     if not kept.any():
         raise InputError(f"{paths[0]}: no rows of kind {', '.join(KINDS)}")
     order = np.argsort(whole["shell"], kind="stable")
@@ -172,7 +173,7 @@ def caption(rows: dict[str, np.ndarray]) -> str:
 def main() -> None:
     """Read the arguments, draw, write."""
     parser = argparse.ArgumentParser(prog="python -m analysis.figures.response", description=__doc__.splitlines()[0])
-    parser.add_argument("responses", nargs="+", help="shells_removal.csv and shells_gap.csv of one network each")
+    parser.add_argument("responses", nargs="+", help="tables of analysis.shells")
     parser.add_argument("--temperatures", type=float, nargs="+", required=True, help="the temperature of every file")
     parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
