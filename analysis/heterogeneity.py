@@ -119,7 +119,7 @@ class Field:
 
     def described(self, r: np.ndarray) -> dict[str, np.ndarray]:
         """Return `describe`, and the correlation length (M,)."""
-        found = describe(self.values, self.noise, sum(self.covariance), sum(self.count))
+        found = describe(self.values, self.noise, np.sum(self.covariance, axis=0), np.sum(self.count, axis=0))
         return found | {"correlation_length": np.array([correlation_length(r, row) for row in found["correlation"]])}
 
 
@@ -162,7 +162,7 @@ def compare(graphs: str | Path, predictions: Sequence[str | Path]) -> dict[str, 
                     of.append(entry)
             bar.update()
     r = (edges[1:] + edges[:-1]) / 2
-    arrays = {"time": read[0].time, "r": r, "n_pairs": sum(true.count), "density_edges": HISTOGRAM_EDGES}
+    arrays = {"time": read[0].time, "r": r, "n_pairs": np.sum(true.count, axis=0), "density_edges": HISTOGRAM_EDGES}
     for name, field in (("true", true), ("predicted", predicted)):
         arrays |= {f"{quantity}_{name}": values for quantity, values in with_errors(field, r).items()}
     return arrays

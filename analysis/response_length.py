@@ -135,7 +135,7 @@ def read(paths: Sequence[str | Path], half_box: float = np.nan) -> tuple[list[Cu
     """
     files = [store.read(path, "responses", ARRAYS) for path in paths]
     first = files[0]
-    points: dict[tuple, dict[float, np.ndarray]] = {}
+    points: dict[tuple[str, str, str], dict[float, np.ndarray]] = {}
     for path, file in zip(paths, files, strict=True):
         for name in ("time", "full", "case"):
             if file[name].shape != first[name].shape or not np.allclose(file[name], first[name], rtol=1e-3):
@@ -146,7 +146,7 @@ def read(paths: Sequence[str | Path], half_box: float = np.nan) -> tuple[list[Cu
             points.setdefault((kind.decode(), unit, str(delta)), {})[float(shell)] = change
     wraps_from = [file["wraps_from"] for file in files if not file.settings["metric"]]
     limits = {"sigma": half_box, "edges": float(np.median(wraps_from[0])) if wraps_from else np.nan}
-    curves = [_curve(*key, of, limits[key[1]]) for key, of in points.items()]
+    curves = [_curve(kind, unit, delta, of, limits[unit]) for (kind, unit, delta), of in points.items()]
     curves += [_sensitivity(file, half_box) for file in files if "squares" in file.arrays]
     return curves, first["case"], first["time"]
 

@@ -7,6 +7,7 @@ python -m analysis.figures.heterogeneity results/T*/MODEL/all/seed0/heterogeneit
 import argparse
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from analysis.figures import style
 from simulate import command, store
@@ -31,7 +32,7 @@ def read(paths: list[str]) -> dict[float, list[tuple[float, store.Contents, int]
     return {temperature: sorted(found[temperature], key=lambda entry: entry[0]) for temperature in sorted(found)}
 
 
-def draw(entries: dict):
+def draw(entries: dict) -> Figure:
     """Return the figure: distribution above, correlation below; the shortest time left, the longest right."""
     figure, axes = style.subplots(2, 2, height=1.2 * style.COLUMN, sharex="row", sharey="row")
     for colour, (temperature, at) in zip(style.ordered(len(entries)), entries.items(), strict=True):

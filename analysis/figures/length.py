@@ -6,9 +6,13 @@ python -m analysis.figures.length response_length.csv ... --heterogeneity hetero
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figures import relaxation, style
@@ -57,7 +61,7 @@ def read_fields(paths: list[Path]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([table[name] for table in tables]) for name in FIELDS}
 
 
-def draw(lengths: dict, of_fields: dict, curves: dict[float, dict]):
+def draw(lengths: dict, of_fields: dict, curves: Mapping) -> Figure:
     """Return the figure: (a) the network's lengths in edges, (b) lengths in sigma, (c) susceptibilities; all by time.
 
     `curves`: relaxation by temperature (`figures.relaxation.read`).
@@ -90,7 +94,7 @@ def draw(lengths: dict, of_fields: dict, curves: dict[float, dict]):
     return figure
 
 
-def _network(axis, lengths: dict, unit: str, colours: dict) -> None:
+def _network(axis: Axes, lengths: dict, unit: str, colours: dict) -> None:
     for kind, marker in KINDS.items():
         for control in np.unique(lengths["control"]):
             for temperature, colour in colours.items():
@@ -105,7 +109,7 @@ def _network(axis, lengths: dict, unit: str, colours: dict) -> None:
                     axis.errorbar(*values, **look)
 
 
-def _box_limit(axis, lengths: dict, unit: str) -> None:
+def _box_limit(axis: Axes, lengths: dict, unit: str) -> None:
     limits = lengths["box_limit"][(lengths["unit"] == unit) & np.isfinite(lengths["box_limit"])]
     if len(limits):
         axis.axhline(limits.min(), color=style.GREY, linewidth=0.8, linestyle="-.")
@@ -114,7 +118,7 @@ def _box_limit(axis, lengths: dict, unit: str) -> None:
         axis.set_ylim(top=1.6 * limits.max())
 
 
-def _field(axis, of_fields: dict, quantity: str, colours: dict) -> None:
+def _field(axis: Axes, of_fields: dict, quantity: str, colours: dict) -> None:
     for temperature, colour in colours.items():
         for field, look in {"true": {"marker": "D"}, "predicted": {"marker": "D", "markerfacecolor": "white"}}.items():
             chosen = (of_fields["temperature"] == temperature) & (of_fields["field"] == field)
@@ -127,8 +131,8 @@ def _field(axis, of_fields: dict, quantity: str, colours: dict) -> None:
                 )
 
 
-def _legends(figure, axes, lengths: dict, of_fields: dict, curves: dict, colours: dict) -> None:
-    def sign(label: str, **look) -> Line2D:
+def _legends(figure: Figure, axes: np.ndarray, lengths: dict, of_fields: dict, curves: Mapping, colours: dict) -> None:
+    def sign(label: str, **look: Any) -> Line2D:
         return Line2D([], [], label=label, **{"color": style.BLACK, "linewidth": 1.0, **look})
 
     signs = [sign(rf"$T = {style.number(t)}$", color=colour, linewidth=2.5) for t, colour in colours.items()]
@@ -165,7 +169,7 @@ def table(lengths: dict, of_fields: dict) -> dict[str, list]:
     return {renamed.get(name, name): values for name, values in columns.items()}
 
 
-def caption(lengths: dict, curves: dict) -> str:
+def caption(lengths: dict, curves: Mapping) -> str:
     """Return the caption."""
     used = np.isfinite(lengths["length"])
     edges, sigma = (used & (lengths["unit"] == unit) for unit in ("edges", "sigma"))

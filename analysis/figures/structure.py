@@ -7,6 +7,7 @@ python -m analysis.figures.structure results/T*/radial_distribution.h5 --tempera
 import argparse
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from analysis.figures import style
 from simulate import command, store
@@ -28,7 +29,7 @@ def read(paths: list[str], temperatures: list[float]) -> dict[float, store.Conte
     return dict(sorted(zip(temperatures, files, strict=True)))
 
 
-def draw(curves: dict[float, store.Contents]):
+def draw(curves: dict[float, store.Contents]) -> Figure:
     """Return the figure: a panel for A around A, and one for B around A."""
     figure, axes = style.subplots(1, 2, height=0.62 * style.COLUMN, sharey=True)
     for colour, (temperature, curve) in zip(style.ordered(len(curves)), curves.items(), strict=True):

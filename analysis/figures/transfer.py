@@ -7,6 +7,8 @@ python -m analysis.figures.transfer results/T*/MODEL/*/seed0/transfer_*.csv --ou
 import argparse
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from analysis.figures import style
 from simulate import command
@@ -35,7 +37,7 @@ def matrix(rows: dict[str, np.ndarray]) -> tuple[list, list, np.ndarray, np.ndar
     return down, across, scores, ceilings
 
 
-def draw(rows: dict[str, np.ndarray]):
+def draw(rows: dict[str, np.ndarray]) -> Figure:
     """Return the figure: the ceilings above, a row for each training below."""
     down, across, scores, ceilings = matrix(rows)
     height = 0.25 + min(1.0, 0.085 * (len(down) + 2))
@@ -68,7 +70,7 @@ def _ticks(places: list[tuple[float, float]]) -> tuple[list[float], list[str]]:
     return middles, [style.number(temperature) for temperature in temperatures]
 
 
-def _borders(axis, down: list, across: list) -> None:
+def _borders(axis: Axes, down: list, across: list) -> None:
     """Draw white lines between temperatures."""
     for places, line in ((down, axis.axhline), (across, axis.axvline)):
         for i in range(1, len(places)):
