@@ -15,6 +15,9 @@ pytestmark = pytest.mark.cluster
 LONG = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 60}")
 LONGER = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 300}")
 
+# Where no time limit is wanted, however slow the machine is.
+ROOMY = ("--set-resources", "equilibrate:runtime=600")
+
 
 def assert_whole(clone, *numbers):
     for number in numbers:
@@ -35,7 +38,7 @@ def ended(cluster, *states):
 def test_scancel_sigkill_and_memory_limit_are_retried_and_go_on(clone, cluster):
     before = set(cluster.jobs("all"))
     limits = "equilibrate:mem_mb=100 if attempt == 1 and wildcards.sample == 's0002' else 2000"
-    process = clone.start(*targets(clone, 3), *LONG, "--set-resources", limits)
+    process = clone.start(*targets(clone, 3), *LONG, *ROOMY, limits)
     clone.wait_for(clone.restart_file(0).exists, process)
     cluster("scancel", next(job for job, about in cluster.jobs("RUNNING").items() if "s0000" in about))
     clone.wait_for(clone.restart_file(1).exists, process)
@@ -70,7 +73,7 @@ def test_time_limit_warns_and_the_retry_has_more_time_and_goes_on(clone, cluster
 
 @pytest.mark.slow
 def test_second_snakemake_is_refused_and_an_interrupted_one_cancels_its_jobs_and_goes_on(clone, cluster):
-    process = clone.start(*targets(clone, 1), *LONG)
+    process = clone.start(*targets(clone, 1), *LONG, *ROOMY)
     clone.wait_for(clone.restart_file(0).exists, process)
     second = clone.run(*targets(clone, 1), *LONG, where=(*PROFILE,), output="second")
     assert second.status != 0
@@ -80,14 +83,14 @@ def test_second_snakemake_is_refused_and_an_interrupted_one_cancels_its_jobs_and
     assert clone.finish(process).status != 0
     assert not cluster.waiting_or_running()
     assert not (clone.folder / clone.sample(0)).exists()
-    outcome = clone.run(*targets(clone, 1), *LONG)
+    outcome = clone.run(*targets(clone, 1), *LONG, *ROOMY)
     assert outcome.status == 0, outcome.output
     assert_whole(clone, 0)
     assert "going on from" in clone.log(0)
 
 
 def test_what_jobs_finish_after_snakemake_was_killed_is_taken_up(clone, cluster):
-    process = clone.start(*targets(clone, 2), *LONG)
+    process = clone.start(*targets(clone, 2), *LONG, *ROOMY)
     for number in range(2):
         clone.wait_for(clone.restart_file(number).exists, process)
     process.kill()
@@ -102,7 +105,7 @@ def test_what_jobs_finish_after_snakemake_was_killed_is_taken_up(clone, cluster)
 
 @pytest.mark.slow
 def test_jobs_of_a_dead_node_are_retried_elsewhere_and_go_on(clone, cluster):
-    process = clone.start(*targets(clone, 1), *LONGER)
+    process = clone.start(*targets(clone, 1), *LONGER, *ROOMY)
     clone.wait_for(clone.restart_file(0).exists, process)
     (node,) = set(cluster("squeue", "--noheader", "--states=RUNNING", "--format=%N").split())
     slurm.kill_node(cluster.folder, node)
