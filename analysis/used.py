@@ -80,7 +80,7 @@ def read(table: Path) -> list[dict]:
 
 def table(planned: list[dict], found: list[dict]) -> str:
     """Return planned beside used as an HTML table, with their sums."""
-    rows = {(row["stage"], row["temperature"]): (row, None) for row in planned}
+    rows: dict[tuple, tuple] = {(row["stage"], row["temperature"]): (row, None) for row in planned}
     for row in found:
         key = (row["stage"], row["temperature"])
         rows[key] = (rows.get(key, (None, None))[0], row)
