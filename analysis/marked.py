@@ -88,7 +88,7 @@ def differentiable(network: Bapst2020, union: Union) -> torch.Tensor:
     start = torch.searchsorted(union.receivers, torch.arange(len(union.types) + 1))
     on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = linear(network.edge_update, 0).weight.T.split(WIDTH)
     node = node0 = network.node_encoder(union.types[:, None])
-    to0, of0 = node0 @ on_to0 + network.edge_update[0].bias, node0 @ on_of0
+    to0, of0 = node0 @ on_to0 + linear(network.edge_update, 0).bias, node0 @ on_of0
     runs = _runs(start)
     edge = [network.edge_encoder(union.vectors[a:b]) for _, _, a, b in runs]
     constant = [piece @ on_edge0 for piece in edge]
@@ -109,12 +109,13 @@ def differentiable(network: Bapst2020, union: Union) -> torch.Tensor:
 def outputs(network: Bapst2020, union: Union) -> torch.Tensor:
     """Return what `differentiable` returns, computed in place in arrays that stay in the processor's cache."""
     start = torch.searchsorted(union.receivers, torch.arange(len(union.types) + 1))
-    on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = network.edge_update[0].weight.T.split(WIDTH)
-    second, bias = network.edge_update[2].weight.T.contiguous(), network.edge_update[2].bias
+    on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = linear(network.edge_update, 0).weight.T.split(WIDTH)
+    outer = linear(network.edge_update, 2)
+    second, bias = outer.weight.T.contiguous(), outer.bias
     # The first recurrence sees the encoded edge twice.
     twice, on_edge = on_edge + on_edge0, on_edge.contiguous()
     node = node0 = network.node_encoder(union.types[:, None])
-    to0, of0 = node0 @ on_to0 + network.edge_update[0].bias, node0 @ on_of0
+    to0, of0 = node0 @ on_to0 + linear(network.edge_update, 0).bias, node0 @ on_of0
     runs = _runs(start)
     edge = torch.empty(int(start[union.within[RECURRENCES - 1]]), WIDTH)
     constant = torch.empty(int(start[union.within[RECURRENCES - 2]]), WIDTH)
@@ -141,7 +142,7 @@ def outputs(network: Bapst2020, union: Union) -> torch.Tensor:
 
 def _encode(network: Bapst2020, vectors: torch.Tensor, hidden: torch.Tensor, state: torch.Tensor) -> None:
     """Write the encoded edges into `state` (E, C), by way of `hidden` (E, C)."""
-    first, second = network.edge_encoder[0], network.edge_encoder[2]
+    first, second = linear(network.edge_encoder, 0), linear(network.edge_encoder, 2)
     torch.mm(vectors, first.weight.T, out=hidden).add_(first.bias).relu_()
     torch.mm(hidden, second.weight.T, out=state).add_(second.bias).relu_()
 

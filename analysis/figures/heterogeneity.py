@@ -64,7 +64,9 @@ def draw(entries: dict) -> Figure:
 
 def table(entries: dict) -> dict[str, list]:
     """Return one row per temperature, time, field and quantity's abscissa, for all times."""
-    columns = {name: [] for name in ("temperature", "time", "field", "quantity", "x", "value", "error")}
+    columns: dict[str, list] = {
+        name: [] for name in ("temperature", "time", "field", "quantity", "x", "value", "error")
+    }
     for temperature, at in entries.items():
         for time, file, index in at:
             centres = (file["density_edges"][1:] + file["density_edges"][:-1]) / 2

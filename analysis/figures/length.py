@@ -18,10 +18,14 @@ from matplotlib.lines import Line2D
 from analysis.figures import relaxation, style
 from simulate import command
 
-COLUMNS = ("temperature", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to", "n_points")
-COLUMNS = (*COLUMNS, "misfit", "n_particles", "box_limit")
-FIELDS = ("temperature", "time", "field", "susceptibility", "susceptibility_error", "correlation_length")
-FIELDS = (*FIELDS, "correlation_length_error")
+COLUMNS = (
+    *("temperature", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to", "n_points"),
+    *("misfit", "n_particles", "box_limit"),
+)
+FIELDS = (
+    *("temperature", "time", "field", "susceptibility", "susceptibility_error"),
+    *("correlation_length", "correlation_length_error"),
+)
 # Kinds of response that are drawn, with their symbols.
 KINDS = {"removal": "o", "gradient": "s", "sensitivity": "^"}
 # Networks with nothing to learn: their lines.
@@ -120,7 +124,8 @@ def _box_limit(axis: Axes, lengths: dict, unit: str) -> None:
 
 def _field(axis: Axes, of_fields: dict, quantity: str, colours: dict) -> None:
     for temperature, colour in colours.items():
-        for field, look in {"true": {"marker": "D"}, "predicted": {"marker": "D", "markerfacecolor": "white"}}.items():
+        looks: dict[str, dict] = {"true": {"marker": "D"}, "predicted": {"marker": "D", "markerfacecolor": "white"}}
+        for field, look in looks.items():
             chosen = (of_fields["temperature"] == temperature) & (of_fields["field"] == field)
             chosen &= np.isfinite(of_fields[quantity]) & (of_fields[quantity] > 0)
             order = np.flatnonzero(chosen)[np.argsort(of_fields["time"][chosen])]

@@ -49,7 +49,7 @@ def draw(curves: dict[float, store.Contents]) -> Figure:
 
 def table(curves: dict[float, store.Contents]) -> dict[str, list]:
     """Return the columns of the curves, one row per temperature and distance."""
-    columns = {name: [] for name in ("temperature", "r", "g_AA", "g_AB", "g_BB")}
+    columns: dict[str, list] = {name: [] for name in ("temperature", "r", "g_AA", "g_AB", "g_BB")}
     for temperature, curve in curves.items():
         columns["temperature"] += [temperature] * len(curve["r"])
         for name in ("r", "g_AA", "g_AB", "g_BB"):

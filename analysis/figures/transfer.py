@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from analysis.figures import style
 from simulate import command
 
-COLUMNS = ("trained_temperature", "trained_time", "temperature", "time", "pcc_mean", "pcc_mean_error", "ceiling_mean")
-COLUMNS = (*COLUMNS, "pcc_all", "ceiling_all", "n_test")
+COLUMNS = (
+    *("trained_temperature", "trained_time", "temperature", "time"),
+    *("pcc_mean", "pcc_mean_error", "ceiling_mean", "pcc_all", "ceiling_all", "n_test"),
+)
 # Above this many columns numbers no longer fit into the cells, and labels name temperatures only.
 READABLE = 12
 
@@ -66,7 +68,9 @@ def _ticks(places: list[tuple[float, float]]) -> tuple[list[float], list[str]]:
     if len(places) <= READABLE:
         return list(range(len(places))), [f"{style.number(T)}, {style.number(t)}" for T, t in places]
     temperatures = sorted({temperature for temperature, _ in places})
-    middles = [np.mean([i for i, (T, _) in enumerate(places) if temperature == T]) for temperature in temperatures]
+    middles = [
+        float(np.mean([i for i, (T, _) in enumerate(places) if temperature == T])) for temperature in temperatures
+    ]
     return middles, [style.number(temperature) for temperature in temperatures]
 
 
