@@ -19,7 +19,7 @@ from simulate.dynamics import Dynamics, Engine
 from simulate.platform import Device
 
 # Root mean square of the force components, epsilon/sigma.
-TOLERANCE = 0.01
+TOLERANCE = 0.005
 
 
 @dataclass
