@@ -74,9 +74,9 @@ def draw(lengths: dict, of_fields: dict, curves: Mapping) -> Figure:
     temperatures = np.unique(lengths["temperature"])
     colours = dict(zip(temperatures, style.ordered(len(temperatures)), strict=True))
     for axis, unit in zip(axes[:2, 0], ("edges", "sigma"), strict=True):
+        axis.set(yscale="log")
         _network(axis, lengths, unit, colours)
         _box_limit(axis, lengths, unit)
-        axis.set(yscale="log")
     _field(axes[1, 0], of_fields, "correlation_length", colours)
     _field(axes[2, 0], of_fields, "susceptibility", colours)
     for temperature, curve in curves.items():
@@ -119,7 +119,9 @@ def _box_limit(axis: Axes, lengths: dict, unit: str) -> None:
         axis.axhline(limits.min(), color=style.GREY, linewidth=0.8, linestyle="-.")
         place = axis.get_yaxis_transform()
         axis.text(0.02, limits.min(), "box", ha="left", va="bottom", fontsize=7, color=style.GREY, transform=place)
-        axis.set_ylim(top=1.6 * limits.max())
+        drawn = lengths["length"][(lengths["unit"] == unit) & np.isfinite(lengths["length"])]
+        # A fit that hardly falls may give any length: what lies far beyond the box is not drawn.
+        axis.set_ylim(0.5 * drawn.min(initial=limits.min()), 4 * limits.max())
 
 
 def _field(axis: Axes, of_fields: dict, quantity: str, colours: dict) -> None:
