@@ -10,10 +10,10 @@ SNAKEMAKE ?=
 ACTIVATE := export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)";
 PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint envs/lock.txt
 
-.PHONY: report setup lint test test-slow test-cluster test-newest docs validate
+.PHONY: report setup lint test test-slow test-kill test-cluster test-newest fuzz docs validate
 
 report: setup
-	$(ACTIVATE) snakemake --cores $(CORES) --show-failed-logs $(if $(CONFIG),--configfile $(CONFIG)) $(SNAKEMAKE)
+	$(ACTIVATE) snakemake --cores $(CORES) --rerun-incomplete --show-failed-logs $(if $(CONFIG),--configfile $(CONFIG)) $(SNAKEMAKE)
 
 setup: $(VENV)/.installed
 
@@ -34,7 +34,7 @@ test: setup lint
 	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m "not slow" --numprocesses 2
 
 test-slow: setup
-	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m slow
+	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m "slow and not kill"
 
 # Needs Debian's slurmctld, slurmd, slurm-client and munge.
 test-cluster: setup
@@ -66,3 +66,13 @@ test-newest:
 	$(NEWEST)/bin/python -m pip list | grep -Ei '^(openmm|torch|snakemake) '
 	export PATH="$(CURDIR)/$(NEWEST)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(NEWEST)" OMP_NUM_THREADS=1; \
 		python -m pytest -m "not slow" --numprocesses 2 $(TESTS)
+
+# Kills the whole DAG thirty times at random moments; KILL_SEED chooses them.
+test-kill: setup
+	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m kill
+
+SECONDS_EACH ?= 60
+# Fuzzes the readers of files, so long each.
+fuzz: setup
+	$(PIP) --no-build-isolation --editable '.[fuzz]'
+	$(ACTIVATE) python -m tests.fuzz $(SECONDS_EACH)

@@ -9,6 +9,7 @@ pathvars:
 
 
 include: "workflow/rules/source.smk"
+include: "workflow/rules/locks.smk"
 
 
 configfile: source("config.yaml")

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from analysis import propensity
@@ -11,7 +10,7 @@ from learn import dataset
 from learn.checkpoint import Trained
 from learn.graph import CUTOFF, Graph, build
 from learn.model import Bapst2020
-from simulate import configuration, store
+from simulate import command, configuration, store
 from simulate.command import InputError
 
 
@@ -24,14 +23,6 @@ class Case:
     truth: np.ndarray
 
 
-def kind_of(path: str | Path) -> str | None:
-    """Return the kind of a file of ours, None for any other file."""
-    if not h5py.is_hdf5(path):
-        return None
-    with h5py.File(path, "r") as file:
-        return file.attrs.get("kind")
-
-
 def read(path: str | Path, trained: Trained, truth: str | Path | None = None, split: str = "test") -> list[Case]:
     """Return the cases of a file: every sample of `split` of a graphs.h5, or one configuration of any other file.
 
@@ -40,7 +31,7 @@ def read(path: str | Path, trained: Trained, truth: str | Path | None = None, sp
     """
     if not isinstance(trained.network, Bapst2020):
         raise InputError(f"model {trained.settings.get('model')!r}: expected a graph network of thermal positions")
-    if kind_of(path) == "graphs":
+    if store.kind_of(path) == "graphs":
         if truth is not None:
             raise InputError(f"--truth: {path} carries its own propensities")
         names = dataset.samples(path, split)
@@ -48,11 +39,9 @@ def read(path: str | Path, trained: Trained, truth: str | Path | None = None, sp
             raise InputError(f"{path}: no {split} samples")
         return [_of_sample(dataset.load(path, name), trained) for name in names]
     structure = configuration.read(path)
-    try:
+    with command.about(path):
         cutoff = trained.settings.get("cutoff", CUTOFF)
         graph = build(structure.positions, structure.types, structure.box, cutoff)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     source = truth or path
     measured = _measured(source)
     known = np.full((len(trained.time), len(structure.types)), np.nan)
@@ -74,10 +63,10 @@ def _of_sample(sample: dataset.Sample, trained: Trained) -> Case:
 
 def _measured(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Return times, types and propensity (M, N) of a propensity file or an ensemble, None of any other file."""
-    if kind_of(path) == "propensity":
+    if store.kind_of(path) == "propensity":
         contents = store.read(path, "propensity", ("time", "types", "propensity"))
         return contents["time"], contents["types"], contents["propensity"]
-    if kind_of(path) == "isoconfigurational" or Path(path).suffix in (".npz", ".pickle", ".pkl"):
+    if store.kind_of(path) == "isoconfigurational" or Path(path).suffix in (".npz", ".pickle", ".pkl"):
         result, types, _ = propensity.read(path)
         return result.time, types, result.propensity
     return None

@@ -8,13 +8,11 @@ Ni80P20), type (0 = A, 1 = B), pos (3), propensity, standard_error and, with pre
 Format: https://github.com/libAtoms/extxyz. Lengths in sigma_AA.
 """
 
-import argparse
-
 import numpy as np
 
 from analysis import fields
 from simulate import box as periodic
-from simulate import command, store
+from simulate import command, options, store
 
 
 def frames(configuration: fields.Fields) -> list[str]:
@@ -43,17 +41,17 @@ def _frame(configuration: fields.Fields, index: int, positions: np.ndarray, spec
 
 def main() -> None:
     """Read the arguments, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.export", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.export", description=__doc__.splitlines()[0])
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument(
         "--predictions", nargs="*", default=[], help="predictions.h5; several where each holds one time"
     )
     parser.add_argument("--sample", help="name of the sample, as s0000 (the first predicted, or the first)")
-    parser.add_argument("--temperature", type=float, help="where the graphs file does not carry it")
+    parser.add_argument("--temperature", type=options.positive, help="where the graphs file does not carry it")
     parser.add_argument("--output", required=True, help="the file to write (.xyz)")
     arguments = parser.parse_args()
     configuration = fields.read(arguments.graphs, arguments.predictions, arguments.sample, arguments.temperature)
-    with store.replacing(arguments.output) as path, open(path, "w") as file:
+    with store.text(arguments.output) as file:
         file.writelines(frames(configuration))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from simulate import store
+from simulate import layout, store
 from simulate.command import InputError
 
 
@@ -63,17 +63,18 @@ def read(
         name = names[0] if sample is None else sample
         if name not in names:
             raise InputError(f"{graphs}: no sample {name!r}; it holds {', '.join(names)}")
-        group = file[name]
+        layout.check(f"{graphs}: sample {name!r}", file[name], layout.GRAPH)
+        found = store.arrays(file[name], ("positions", "types", "box", "propensity", "standard_error"), ())
         settings, _ = store.described(file)
         fields = Fields(
             sample=name,
             temperature=settings.get("temperature", temperature),
-            positions=group["positions"][()].astype(np.float64),
-            types=group["types"][()],
-            box=group["box"][()].astype(np.float64),
-            time=file["time"][()],
-            truth=group["propensity"][()],
-            standard_error=group["standard_error"][()],
+            positions=found["positions"].astype(np.float64),
+            types=found["types"],
+            box=found["box"].astype(np.float64),
+            time=store.arrays(file, ("time",), ())["time"],
+            truth=found["propensity"],
+            standard_error=found["standard_error"],
         )
     return _with_predictions(fields, predictions, graphs) if predictions else fields
 
@@ -102,7 +103,12 @@ def _with_predictions(fields: Fields, predictions: Sequence[str | Path], graphs:
         with store.opened(path, "predictions") as file:
             if fields.sample not in file:
                 raise InputError(f"{path}: no sample {fields.sample!r}; it holds {', '.join(samples(path))}")
-            for time, values in zip(file["time"][()], file[fields.sample]["prediction"][()], strict=True):
+            layout.check(f"{path}: sample {fields.sample!r}", file[fields.sample], layout.PREDICTION)
+            predicted = store.arrays(file[fields.sample], ("prediction",), ())["prediction"]
+            times = store.arrays(file, ("time",), ())["time"]
+            if len(times) != len(predicted):
+                raise InputError(f"{path}: {len(predicted)} predictions of {fields.sample}, expected {len(times)}")
+            for time, values in zip(times, predicted, strict=True):
                 if values.shape != fields.types.shape:
                     raise InputError(
                         f"{path}: prediction of {fields.sample} does not fit the {len(fields.types)} "

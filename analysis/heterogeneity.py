@@ -7,7 +7,6 @@ Over the predicted (test) configurations and A particles. Every quantity is give
 chi_4(t) of the trajectories themselves is in relaxation.h5 (analysis.relaxation).
 """
 
-import argparse
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis import fields
-from simulate import command, store
+from simulate import command, options, store
 from simulate.box import minimum_image
 from simulate.command import InputError
 
@@ -170,7 +169,7 @@ def compare(graphs: str | Path, predictions: Sequence[str | Path]) -> dict[str, 
 
 def main() -> None:
     """Read the arguments, compute, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.heterogeneity", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.heterogeneity", description=__doc__.splitlines()[0])
     parser.add_argument("graphs", help="graphs.h5")
     parser.add_argument("output", help="OUT.h5")
     parser.add_argument("--predictions", nargs="+", required=True, help="predictions.h5 of one or more times")
@@ -181,7 +180,7 @@ def main() -> None:
     temperature = fields.read(arguments.graphs, temperature=arguments.temperature).temperature
     store.write(arguments.output, "heterogeneity", arrays, {"temperature": temperature, "bin_width": BIN_WIDTH})
     if arguments.table:
-        with store.replacing(arguments.table) as path, open(path, "w", newline="") as file:
+        with store.text(arguments.table) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("temperature", "time", "field", *SUMMARY, *(f"{name}_error" for name in SUMMARY)))
             for index, time in enumerate(arrays["time"]):

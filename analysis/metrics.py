@@ -1,11 +1,10 @@
 """Every score of a run in one table: `results/metrics.csv`, one row per score."""
 
-import argparse
-import csv
 from pathlib import Path
 
+from analysis import tables
 from learn.evaluate import COLUMNS, table
-from simulate import command
+from simulate import command, options
 from simulate.command import InputError
 
 
@@ -14,18 +13,19 @@ def collect(paths: list[Path]) -> list[dict[str, str]]:
 
     Raises InputError where a table has other columns.
     """
-    rows: list[dict[str, str]] = []
+    found = []
     for path in paths:
-        with open(path, newline="") as file:
-            scores = csv.DictReader(file)
-            if tuple(scores.fieldnames or ()) != COLUMNS:
-                raise InputError(f"{path}: columns {scores.fieldnames}, expected {', '.join(COLUMNS)}")
-            rows.extend(scores)
-    return sorted(rows, key=lambda row: (float(row["temperature"]), float(row["time"]), row["model"], row["seed"]))
+        rows = tables.rows(path, COLUMNS)
+        if tuple(rows[0]) != COLUMNS:
+            raise InputError(f"{path}: columns {', '.join(rows[0])}, expected {', '.join(COLUMNS)}")
+        for row in rows:
+            temperature, time = tables.numbers(row, ("temperature", "time"), path)
+            found.append((temperature, time, row["model"], row["seed"], row))
+    return [row for *_, row in sorted(found, key=lambda entry: entry[:-1])]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options.Parser(description=__doc__)
     parser.add_argument("scores", nargs="+", type=Path, help="tables of scores (.csv)")
     parser.add_argument("--output", type=Path, required=True, help="the one table (.csv)")
     arguments = parser.parse_args()

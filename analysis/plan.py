@@ -5,7 +5,6 @@ configurations that gives hours, disk and jobs by stage and temperature. The tab
 then shows it beside what was used.
 """
 
-import argparse
 import csv
 import json
 import sys
@@ -18,7 +17,7 @@ import numpy as np
 import yaml
 
 from analysis import costs
-from simulate import command, store
+from simulate import command, options, store
 from simulate.command import InputError
 from simulate.configuration import Configuration
 
@@ -147,7 +146,7 @@ def _rounded(value: float) -> float:
 
 def write(path: Path, rows: list[dict]) -> None:
     """Write the rows as CSV."""
-    with store.replacing(path) as temporary, open(temporary, "w", newline="") as file:
+    with store.text(path) as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         for row in rows:
@@ -158,7 +157,7 @@ def write(path: Path, rows: list[dict]) -> None:
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.plan", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.plan", description=__doc__.splitlines()[0])
     parser.add_argument("configuration", help="a whole configuration: a file (.yaml, .json), or JSON itself")
     parser.add_argument("--samples", type=int, help="public files in place of simulations: how many")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each trial; 0: none, as configured (3)")

@@ -5,14 +5,13 @@
 ENSEMBLE is our isoconfigurational.h5, or a public file as it is (.pickle of Bapst et al., .npz of BOTAN).
 """
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from simulate import command, published, store
+from simulate import command, layout, options, published, store
 from simulate.command import InputError
 
 SPECIES = {"A": 0, "B": 1}
@@ -122,7 +121,10 @@ def _read_ours(path: Path) -> tuple[Propensity, np.ndarray, dict]:
         n_runs = _checked_runs(targets.shape, len(types), len(time), path)
         settings, _ = store.described(file)
         # One time after the other: the whole array may be larger than memory.
-        result = of_ensemble(file["positions"][()], types, time, (targets[index] for index in range(len(time))))
+        start = store.arrays(file, ("positions",), ())["positions"]
+        name = "trajectory_target_positions"
+        each = (layout.finite(name, targets[index], f"{path}: time {index}") for index in range(len(time)))
+        result = of_ensemble(start, types, time, each)
     return result, types, {**settings, "n_runs": n_runs}
 
 
@@ -151,10 +153,10 @@ def write(path: str | Path, result: Propensity, types: np.ndarray, settings: dic
 
 def main() -> None:
     """Read the arguments, compute, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.propensity", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.propensity", description=__doc__.splitlines()[0])
     parser.add_argument("ensemble", help="isoconfigurational.h5, or a public .pickle or .npz")
     parser.add_argument("output", help="the propensity file to write (.h5)")
-    parser.add_argument("--time", type=float, help="time of a BOTAN .npz, whose file does not carry it")
+    parser.add_argument("--time", type=options.positive, help="time of a BOTAN .npz, whose file does not carry it")
     arguments = parser.parse_args()
     if arguments.time is not None and Path(arguments.ensemble).suffix != ".npz":
         raise InputError(f"--time: {arguments.ensemble} carries its own times; expected a BOTAN .npz")

@@ -6,7 +6,6 @@ Averages over every frame of every FILE: our samples and relaxation runs, the pu
 mdtraj reads with atoms named A and B (1 nm = 1 sigma_AA).
 """
 
-import argparse
 import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import h5py
 import mdtraj
 import numpy as np
 
-from simulate import command, configuration, store
+from simulate import command, configuration, options, store
 from simulate.box import wrap
 from simulate.command import InputError
 from simulate.kob_andersen import SIGMA
@@ -113,10 +112,7 @@ def read(path: str | Path) -> tuple[Iterator[np.ndarray], np.ndarray, np.ndarray
 
 
 def _is_relaxation_run(path: Path) -> bool:
-    if not h5py.is_hdf5(path):
-        return False
-    with h5py.File(path, "r") as file:
-        return file.attrs.get("kind") == "relaxation_run"
+    return store.kind_of(path) == "relaxation_run"
 
 
 def _is_trajectory(path: Path) -> bool:
@@ -153,7 +149,7 @@ def over_files(
 
 def main() -> None:
     """Read the arguments, compute, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.radial_distribution", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.radial_distribution", description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", help="samples, relaxation runs, public files or mdtraj trajectories")
     parser.add_argument("--output", required=True, help=".h5 or .csv to write")
     parser.add_argument("--r-max", type=float, help="largest distance (default: half the box edge)")
@@ -167,7 +163,7 @@ def main() -> None:
     r, g, density = over_files(arguments.files, arguments.r_max, arguments.bin_width)
     peaks = {name: first_peak(r, g[name], SIGMA[species]) for name, species in PAIRS.items()}
     if Path(arguments.output).suffix == ".csv":
-        with store.replacing(arguments.output) as path, open(path, "w", newline="") as file:
+        with store.text(arguments.output) as file:
             csv.writer(file).writerows([("r", *(f"g_{name}" for name in PAIRS)), *zip(r, *g.values(), strict=True)])
     else:
         arrays = {"r": r} | {f"g_{name}": values for name, values in g.items()}

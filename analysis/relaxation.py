@@ -6,7 +6,6 @@ The runs are independent samples at one temperature, stored at the same times. A
 units, a multiple of tau_alpha, or the time at which F_s has fallen to a value. All averages are over A particles.
 """
 
-import argparse
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.correlation import OVERLAP_DISTANCE, WAVENUMBER, Relaxation, crossing, estimated_tau_alpha, relax
-from simulate import command, store
+from simulate import command, options, store
 from simulate.command import InputError
 
 
@@ -102,7 +101,7 @@ def checked(relaxation: Relaxation) -> Relaxation:
 
 def main() -> None:
     """Read the arguments, compute, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.relaxation", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.relaxation", description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", help="relaxation_run.h5 of every sample at one temperature")
     parser.add_argument("--times", nargs="+", required=True, help="sampling times: number, 'X tau_alpha' or 'F_s X'")
     parser.add_argument("--time-step", type=float, help="round the sampling times to multiples of it")

@@ -17,7 +17,7 @@ from string import Template
 
 from analysis import answer, fields, used, view
 from analysis.figures import scores, style
-from simulate import command, store
+from simulate import command, options, provenance, store
 from simulate.command import InputError
 
 HERE = Path(__file__).parent
@@ -85,16 +85,15 @@ def score_table(series: list[scores.Series]) -> str:
 
 def made_by(paths: list[Path], configuration: Path | None) -> str:
     """Return what made the run: versions, commit and platform of this report and of every file in `paths`."""
-    now = store.provenance()
-    parts = [_definitions({"commit": now["commit"], **now["versions"]})]
+    parts = [_definitions({"commit": provenance.commit(), **provenance.versions()})]
     if configuration is not None:
         parts.append(_details(f"Configuration ({configuration.name})", configuration.read_text()))
     for path in paths:
         with store.opened(path) as file:
             kind = str(file.attrs["kind"])
-            settings, provenance = store.described(file)
-        words = " · ".join(str(provenance[name]) for name in ("platform", "commit") if provenance.get(name))
-        content = json.dumps({"settings": settings, "provenance": provenance}, indent=2, ensure_ascii=False)
+            settings, made = store.described(file)
+        words = " · ".join(str(made[name]) for name in ("platform", "commit") if made.get(name))
+        content = json.dumps({"settings": settings, "provenance": made}, indent=2, ensure_ascii=False)
         parts.append(_details(f"{kind}: {path}" + (f" ({words})" if words else ""), content))
     return "\n".join(parts)
 
@@ -161,7 +160,7 @@ def _details(title: str, content: str) -> str:
 
 def main() -> None:
     """Read the arguments, assemble, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.report", description=__doc__.splitlines()[0])
     parser.add_argument("--metrics", type=Path, required=True, help="metrics.csv")
     parser.add_argument("--species", default="A", choices=("A", "B"), help="whose scores (A)")
     for name, title in SECTIONS:
@@ -171,7 +170,9 @@ def main() -> None:
     parser.add_argument("--graphs", type=Path, help="graphs.h5 of the configuration to turn around")
     parser.add_argument("--predictions", type=Path, nargs="*", default=[], help="predictions.h5 for it")
     parser.add_argument("--sample", help="name of that configuration, as s0000 (the first predicted)")
-    parser.add_argument("--temperature", type=float, help="its temperature, where the graphs file does not carry it")
+    parser.add_argument(
+        "--temperature", type=options.positive, help="its temperature, where the graphs file does not carry it"
+    )
     parser.add_argument("--sources", type=Path, nargs="*", default=[], help="files (.h5) whose making is listed")
     parser.add_argument("--configuration", type=Path, help="the configuration of the run (.yaml), printed as it is")
     parser.add_argument("--plan", type=Path, help="what `snakemake plan` wrote; with --results and --benchmarks")
@@ -187,8 +188,8 @@ def main() -> None:
         if path is not None and not path.is_file():
             raise InputError(f"{path}: no such file")
     content = page(arguments)
-    with store.replacing(arguments.output) as path:
-        path.write_text(content, encoding="utf-8")
+    with store.text(arguments.output) as file:
+        file.write(content)
     print(f"{arguments.output}: {len(content) / 1e6:.1f} MB")
 
 

@@ -15,7 +15,6 @@ shell at which the surroundings of half of the marked particles wrap around the 
 the network, not a measured correlation length.
 """
 
-import argparse
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulate import command, seeds, store
+from simulate import command, options, seeds, store
 from simulate.command import InputError
 
 COLUMNS = (
@@ -166,10 +165,10 @@ def _sensitivity(file: store.Contents, half_box: float) -> Curve:
 
 def main() -> None:
     """Read the arguments, compute, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.response_length", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.response_length", description=__doc__.splitlines()[0])
     parser.add_argument("responses", nargs="+", help="files of analysis.shells --responses (.h5), of one network")
     parser.add_argument("--output", required=True, help=".csv to write")
-    parser.add_argument("--temperature", type=float, default=np.nan, help="written into the table")
+    parser.add_argument("--temperature", type=options.positive, default=np.nan, help="written into the table")
     parser.add_argument("--graphs", help="graphs.h5 of the configurations: states L/2, the limit of distances")
     arguments = parser.parse_args()
     half_box = _half_box(arguments.graphs) if arguments.graphs else np.nan
@@ -181,7 +180,7 @@ def main() -> None:
         "seed": model.get("seed", ""),
     }
     rows = [row for curve in curves for row in lengths(curve, case, time)]
-    with store.replacing(arguments.output) as path, open(path, "w", newline="") as file:
+    with store.text(arguments.output) as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(about | row for row in rows)

@@ -28,7 +28,7 @@ import torch
 from analysis import cases
 from analysis.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, draw, respond
 from learn import checkpoint
-from simulate import command, store
+from simulate import command, options, store
 from simulate.command import InputError
 
 COLUMNS = ("kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change")
@@ -73,7 +73,7 @@ def _row(kind: str, changed: np.ndarray, full: np.ndarray, truth: np.ndarray) ->
 
 def write(path: str | Path, rows: list[dict], columns: tuple[str, ...]) -> None:
     """Write rows as CSV."""
-    with store.replacing(path) as temporary, open(temporary, "w", newline="") as file:
+    with store.text(path) as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -151,7 +151,7 @@ def _announce(rows: list[dict], total: int, plan: Plan) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m analysis.shells", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.shells", description=__doc__.splitlines()[0])
     parser.add_argument("model", help="MODEL.pt")
     parser.add_argument("configuration", help="a configuration of any format, or graphs.h5")
     parser.add_argument("output", help="OUT.csv")
@@ -160,14 +160,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--metric", action="store_true", help="shells by distance (sigma_AA) instead of hops")
     parser.add_argument("--delta", nargs="+", type=float, default=DELTAS, help="gap widths, sigma_AA")
     parser.add_argument("--particles", type=int, default=200, help="marked A particles in all (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw of marked particles")
+    parser.add_argument("--seed", type=options.natural, default=0, help="of the draw of marked particles")
     parser.add_argument("--truth", help="propensity file or ensemble of the configuration")
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"), help="of a graphs.h5")
     parser.add_argument("--wrapped", default="exclude", choices=("exclude", "include"))
     parser.add_argument("--batch-edges", type=int, default=60_000, help="edges predicted at once: bounds the memory")
     parser.add_argument("--responses", metavar="OUT.h5", help="the answer of every marked particle as well")
     parser.add_argument("--sensitivity", help="with --kind gradient: |d prediction / d r| against distance, .csv")
-    parser.add_argument("--threads", type=int, help="cores (default: all, or OMP_NUM_THREADS)")
+    parser.add_argument("--threads", type=options.count, help="cores (default: all, or OMP_NUM_THREADS)")
     arguments = parser.parse_args()
     _check(arguments)
     return arguments

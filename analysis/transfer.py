@@ -8,7 +8,6 @@ times: correlations do not care for the scale, so a network of one time can be t
 as in `learn.evaluate.scores`.
 """
 
-import argparse
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy as np
 from learn import checkpoint, dataset, evaluate
 from learn.checkpoint import Trained
 from learn.dataset import Sample
-from simulate import command, store
+from simulate import command, options, store
 from simulate.command import InputError
 
 SCORES = ("pcc_mean", "pcc_mean_error", "pcc_all", "ceiling_mean", "ceiling_all", "n_test")
@@ -74,13 +73,17 @@ def _sources(paths: list[Path], temperatures: list[float], name: str) -> list[So
 
 def main() -> None:
     """Read the arguments, compute, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.transfer", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.transfer", description=__doc__.splitlines()[0])
     parser.add_argument("output", help="OUT.csv")
     parser.add_argument("--models", nargs="+", type=Path, required=True)
-    parser.add_argument("--trained-at", nargs="+", type=float, required=True, help="temperature of each model")
+    parser.add_argument(
+        "--trained-at", nargs="+", type=options.positive, required=True, help="temperature of each model"
+    )
     parser.add_argument("--graphs", nargs="+", type=Path, required=True)
-    parser.add_argument("--tested-at", nargs="+", type=float, required=True, help="temperature of each graphs file")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--tested-at", nargs="+", type=options.positive, required=True, help="temperature of each graphs file"
+    )
+    parser.add_argument("--threads", type=options.count, default=1)
     arguments = parser.parse_args()
 
     import torch
@@ -88,7 +91,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     models = _sources(arguments.models, arguments.trained_at, "trained-at")
     rows = matrix(models, _sources(arguments.graphs, arguments.tested_at, "tested-at"))
-    with store.replacing(arguments.output) as path, open(path, "w", newline="") as file:
+    with store.text(arguments.output) as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)

@@ -13,7 +13,6 @@ cnn: a small three-dimensional convolutional network on the voxelised neighbourh
 debye_waller: NOT static: the fluctuations of each particle in short runs from the test configuration.
 """
 
-import argparse
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ import numpy as np
 from learn import dataset, descriptors, evaluate
 from learn.dataset import Sample
 from learn.evaluate import SPECIES, correlation
-from simulate import command, kob_andersen, seeds
+from simulate import command, kob_andersen, options, seeds
 from simulate.command import InputError
 
 GENERATIONS = 6
@@ -255,12 +254,12 @@ def predictions(
 
 def main() -> None:
     """Score what simple means predict for the test configurations of graphs.h5."""
-    parser = argparse.ArgumentParser(prog="python -m learn.baselines", description=main.__doc__)
+    parser = options.Parser(prog="python -m learn.baselines", description=main.__doc__)
     parser.add_argument("graphs", type=Path, help="graphs.h5")
     parser.add_argument("--names", nargs="+", choices=NAMES, default=["energy", "density", "coordination", "ridge"])
     parser.add_argument("--species", nargs="+", choices=SPECIES, default=["A"])
     parser.add_argument("--source", default="simulated", help="first column of the table")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=options.natural, default=0)
     parser.add_argument("--output", type=Path, required=True, help="table of scores to write (.csv)")
     parser.add_argument("--predictions", type=Path, help="folder for one predictions.h5 per baseline")
     arguments = parser.parse_args()

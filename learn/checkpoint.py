@@ -1,7 +1,7 @@
 """A trained network on disk: weights, the settings that made it, normalisation, times."""
 
+import io
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +12,13 @@ from learn import inherent
 from learn.graph import CUTOFF, Graph, build
 from learn.inherent import InherentModel
 from learn.model import Bapst2020
-from simulate import store
+from simulate import layout, provenance, store
 from simulate.command import InputError
 from simulate.configuration import Configuration
 
 KIND = "supercooled network"
 SCHEMA = 1
+MOST_TIMES = 10_000
 NETWORKS = {"bapst2020": Bapst2020, inherent.KIND: InherentModel}
 
 
@@ -71,14 +72,22 @@ def save(path: str | Path, trained: Trained) -> None:
         "kind": KIND,
         "schema": SCHEMA,
         "settings": json.dumps(trained.settings),
-        "provenance": json.dumps(trained.provenance or store.provenance(seed=trained.settings.get("seed"))),
+        "provenance": json.dumps(trained.provenance or provenance.of(path, seed=trained.settings.get("seed"))),
         "time": torch.as_tensor(trained.time, dtype=torch.float64),
         "mean": torch.as_tensor(trained.mean, dtype=torch.float64),
         "scale": torch.as_tensor(trained.scale, dtype=torch.float64),
         "weights": trained.network.state_dict(),
     }
+    write(path, content)
+
+
+def write(path: str | Path, content: dict) -> None:
+    """Write tensors and plain containers, atomically. Raises OSError where the disk is full."""
+    image = io.BytesIO()
+    torch.save(content, image)
+    # Through memory: torch reports a full disk as an error of its own.
     with store.replacing(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(image.getbuffer())
 
 
 def load(path: str | Path) -> Trained:
@@ -87,20 +96,36 @@ def load(path: str | Path) -> Trained:
     Raises InputError where the file is not one of ours, is damaged, or holds another network.
     """
     content = read(path)
+    provenance.note_input(path)
     if content.get("kind") != KIND or content.get("schema") != SCHEMA:
         raise InputError(f"{path}: expected a checkpoint of this version (kind {KIND!r}, schema {SCHEMA})")
     try:
         settings = json.loads(content["settings"])
-        numbers = {name: content[name].numpy() for name in ("time", "mean", "scale")}
+        numbers = _numbers(content, path)
         network = NETWORKS[settings["model"]](outputs=len(numbers["time"]))
         network.load_state_dict(content["weights"])
-        provenance = json.loads(content["provenance"])
+        made_by = json.loads(content["provenance"])
     except KeyError as error:
         raise InputError(f"{path}: unknown or missing {error}; models are {', '.join(NETWORKS)}") from None
     except (RuntimeError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{path}: its weights do not fit the network: {error}") from None
+    if not all(torch.isfinite(array).all() for array in network.state_dict().values()):
+        raise InputError(f"{path}: its weights hold NaN or infinite numbers, expected finite ones")
     network.requires_grad_(False).eval()
-    return Trained(network, settings, provenance=provenance, **numbers)
+    return Trained(network, settings, provenance=made_by, **numbers)
+
+
+def _numbers(content: dict, path: str | Path) -> dict[str, np.ndarray]:
+    """Return time, mean and scale (M,) of a checkpoint, checked."""
+    found = {name: content[name].numpy() for name in ("time", "mean", "scale")}
+    shape = found["time"].shape
+    if len(shape) != 1 or not 1 <= shape[0] <= MOST_TIMES or {array.shape for array in found.values()} != {shape}:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items())
+        raise InputError(f"{path}: {shapes} do not fit together, expected (M,) with M from 1 to {MOST_TIMES}")
+    for name in ("mean", "scale"):
+        if not np.isfinite(found[name]).all():
+            raise InputError(f"{path}: {name} {found[name]}, expected finite numbers")
+    return found
 
 
 def read(path: str | Path) -> dict:
@@ -110,8 +135,7 @@ def read(path: str | Path) -> dict:
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: not a checkpoint, or a truncated one")
+    layout.archive(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises nearly anything for a damaged or foreign file.

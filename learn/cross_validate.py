@@ -8,7 +8,6 @@ The table has one row per variant: the model, the model without one ingredient, 
 with its paired difference from the model, and the standard errors of both over configurations.
 """
 
-import argparse
 import csv
 import re
 from collections.abc import Iterable, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 
 from learn import checkpoint, descriptors, inherent
 from learn.evaluate import SPECIES, correlation
-from simulate import command, published, store
+from simulate import command, options, published, store
 from simulate.command import InputError
 
 COLUMNS = ("variant", "species", "pcc_mean", "pcc_mean_error", "pcc_all", "difference", "difference_error")
@@ -190,10 +189,12 @@ def pretrained(samples: Sequence[Described], time: float, scores: dict) -> check
 
 def main() -> None:
     """Cross-validate by configuration on public data; write a table and, if asked, the model of all of them."""
-    parser = argparse.ArgumentParser(prog="python -m learn.cross_validate", description=main.__doc__)
+    parser = options.Parser(prog="python -m learn.cross_validate", description=main.__doc__)
     parser.add_argument("folder", type=Path, help="folder of isoconfig_*.npz")
-    parser.add_argument("--time", type=float, default=4120.0, help="time of the runs, tau (default: tau_alpha at 0.44)")
-    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument(
+        "--time", type=options.positive, default=4120.0, help="time of the runs, tau (default: tau_alpha at 0.44)"
+    )
+    parser.add_argument("--folds", type=options.count, default=5)
     parser.add_argument("--no-ablation", action="store_true", help="the model only")
     parser.add_argument("--cache", type=Path, help="folder to keep inherent structures in")
     parser.add_argument("--output", type=Path, required=True, help="table to write (.csv)")
@@ -211,7 +212,7 @@ def main() -> None:
         ceiling = np.mean([one.reliability[name] ** 0.5 for one in samples])
         print(f"{len(samples)} configurations, {name}: noise ceiling {ceiling:.4f}")
     rows = table(samples, arguments.folds, not arguments.no_ablation)
-    with store.replacing(arguments.output) as temporary, open(temporary, "w", newline="") as file:
+    with store.text(arguments.output) as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows({k: f"{v:.5f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from learn import splits
 from learn.graph import Graph, from_edges
-from simulate import store
+from simulate import layout, store
 from simulate.box import wrap
 from simulate.command import InputError
 
@@ -70,14 +71,14 @@ def samples(path: str | Path, split: str | None = None) -> list[str]:
     if split not in (None, *splits.SPLITS):
         raise ValueError(f"unknown split {split!r}")
     with store.opened(path, "graphs") as file:
-        names = [name for name in file if name != "time"]
-        return [name for name in names if split is None or file[name].attrs["split"] == split]
+        found = {name: _identity(file, name)[1] for name in file if name != "time"}
+        return [name for name in found if split in (None, found[name])]
 
 
 def times(path: str | Path) -> np.ndarray:
     """Return the times (M,) of every propensity in the file."""
     with store.opened(path, "graphs") as file:
-        return file["time"][()]
+        return store.arrays(file, ("time",), ())["time"]
 
 
 def settings(path: str | Path) -> dict:
@@ -92,35 +93,54 @@ def load(path: str | Path, name: str) -> Sample:
     Raises InputError where it is missing or damaged.
     """
     with store.opened(path, "graphs") as file:
-        if name not in file:
-            raise InputError(f"{path}: no sample {name!r}")
-        group = file[name]
-        try:
-            arrays = {key: item[()] for key, item in group.items()}
-        except OSError as error:
-            raise InputError(f"{path}: sample {name!r} is damaged: {error}") from None
-        runs = arrays.get("n_runs")
-        return Sample(
-            name=name,
-            identity=str(group.attrs["identity"]),
-            split=str(group.attrs["split"]),
-            graph=from_edges(*(arrays[key] for key in ("positions", "types", "box", "senders", "receivers"))),
-            time=file["time"][()],
-            propensity=arrays["propensity"],
-            standard_error=arrays["standard_error"],
-            n_runs=None if runs is None else int(runs),
-            **{key: arrays.get(key) for key in _OPTIONAL},
-        )
+        identity, split = _identity(file, name)
+        arrays = _arrays(file, name)
+        time = store.arrays(file, ("time",), ())["time"]
+    where = f"{path}: sample {name!r}"
+    if len(arrays["propensity"]) != len(time):
+        raise InputError(f"{where}: propensity at {len(arrays['propensity'])} times, expected {len(time)}")
+    for end in ("senders", "receivers"):
+        if len(arrays[end]) and not 0 <= arrays[end].min() <= arrays[end].max() < len(arrays["types"]):
+            raise InputError(f"{where}: {end} name particle {arrays[end].max()}, there are {len(arrays['types'])}")
+    runs = arrays.get("n_runs")
+    return Sample(
+        name=name,
+        identity=identity,
+        split=split,
+        graph=from_edges(*(arrays[key] for key in ("positions", "types", "box", "senders", "receivers"))),
+        time=time,
+        propensity=arrays["propensity"],
+        standard_error=arrays["standard_error"],
+        n_runs=None if runs is None else int(runs),
+        **{key: arrays.get(key) for key in _OPTIONAL},
+    )
+
+
+def _identity(file: h5py.File, name: str) -> tuple[str, str]:
+    """Return identity and split of a sample. Raises InputError where it is no sample."""
+    if name not in file or not isinstance(file[name], h5py.Group):
+        raise InputError(f"{file.filename}: no sample {name!r}")
+    identity, split = (store.attribute(file[name], key) for key in ("identity", "split"))
+    if split not in splits.SPLITS:
+        raise InputError(f"{file.filename}: sample {name!r} has split {split!r}, expected {', '.join(splits.SPLITS)}")
+    return str(identity), split
+
+
+def _arrays(file: h5py.File, name: str) -> dict[str, np.ndarray]:
+    layout.check(f"{file.filename}: sample {name!r}", file[name], layout.GRAPH)
+    needed = ("positions", "types", "box", "senders", "receivers", "propensity", "standard_error")
+    return store.arrays(file[name], needed, (*_OPTIONAL, "n_runs"))
 
 
 def digest(path: str | Path, name: str) -> str:
     """Return a hash of a sample's wrapped positions (to 1e-3) and types: equal for copies under other names."""
     with store.opened(path, "graphs") as file:
-        group = file[name]
-        box = group["box"][()].astype(np.float64)
-        cells = np.rint(wrap(group["positions"][()].astype(np.float64), box) * 1000).astype(np.int64)
-        cells %= np.rint(box * 1000).astype(np.int64)
-        return hashlib.sha256(cells.tobytes() + group["types"][()].astype(np.int8).tobytes()).hexdigest()
+        layout.check(f"{path}: sample {name!r}", file[name], layout.GRAPH)
+        found = store.arrays(file[name], ("positions", "types", "box"), ())
+    box = found["box"].astype(np.float64)
+    cells = np.rint(wrap(found["positions"].astype(np.float64), box) * 1000).astype(np.int64)
+    cells %= np.rint(box * 1000).astype(np.int64)
+    return hashlib.sha256(cells.tobytes() + found["types"].astype(np.int8).tobytes()).hexdigest()
 
 
 def check_separate(path: str | Path) -> None:

@@ -4,7 +4,6 @@
 test configurations are touched.
 """
 
-import argparse
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 
 from learn import dataset
 from learn.dataset import Sample
-from simulate import command, store
+from simulate import command, options, store
+from simulate.command import InputError
 
 SPECIES = {"A": 0, "B": 1}
 COLUMNS = (
@@ -92,7 +92,7 @@ def scores(predictions: Sequence[np.ndarray], samples: Sequence[Sample], species
 
 def table(path: Path, rows: Sequence[Mapping]) -> None:
     """Write rows of scores as .csv with the columns of results/metrics.csv."""
-    with store.replacing(path) as temporary, open(temporary, "w", newline="") as file:
+    with store.text(path) as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", restval="")
         writer.writeheader()
         for row in rows:
@@ -120,7 +120,7 @@ def common(graphs: Path, samples: Sequence[Sample]) -> dict:
 
 def main() -> None:
     """Predict the test configurations of graphs.h5 and score the predictions."""
-    parser = argparse.ArgumentParser(prog="python -m learn.evaluate", description=main.__doc__)
+    parser = options.Parser(prog="python -m learn.evaluate", description=main.__doc__)
     parser.add_argument("model", type=Path, help="MODEL.pt")
     parser.add_argument("graphs", type=Path, help="graphs.h5")
     parser.add_argument("--predictions", type=Path, required=True, help="predictions.h5 to write")
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--source", default="simulated", help="first column of the table")
     parser.add_argument("--name", help="model column of the table (default: the model's own name)")
     parser.add_argument("--species", nargs="+", choices=SPECIES, default=["A"])
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=options.count, default=1)
     arguments = parser.parse_args()
 
     import torch
@@ -138,7 +138,10 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     trained = checkpoint.load(arguments.model)
     names = dataset.samples(arguments.graphs, "test")
-    samples = [dataset.load(arguments.graphs, name).at(trained.time) for name in names]
+    if not names:
+        raise InputError(f"{arguments.graphs}: no test configurations, expected at least one")
+    with command.about(arguments.graphs):
+        samples = [dataset.load(arguments.graphs, name).at(trained.time) for name in names]
     predictions = [trained.predict(sample.graph, sample.inherent_positions) for sample in samples]
     shared = common(arguments.graphs, samples) | {
         "source": arguments.source,

@@ -18,7 +18,7 @@ from learn import checkpoint
 from learn.edges import Incidence
 from learn.evaluate import correlation
 from learn.model import Bapst2020
-from simulate import command, seeds, store
+from simulate import command, seeds
 from simulate.command import InputError, Interrupted
 
 # Seconds of training that a killed run may lose.
@@ -251,8 +251,7 @@ def _saver(state: Path | None, network: Bapst2020, optimiser: torch.optim.Optimi
         last = time.monotonic()
         content: dict[str, Any] = {"run": run, "progress": dict(vars(now)), "optimiser": optimiser.state_dict()}
         content |= {"network": network.state_dict(), "edges": (network.edge_scale, network.edge_centre)}
-        with store.replacing(state) as temporary:
-            torch.save(content, temporary)
+        checkpoint.write(state, content)
 
     return save
 

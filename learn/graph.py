@@ -4,7 +4,6 @@
 `inherent.h5` of every sample folder.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import h5py
 import numpy as np
 
 from learn import splits
-from simulate import command, store
+from simulate import command, options, store
 from simulate.box import minimum_image, neighbour_pairs
 from simulate.command import InputError
 
@@ -119,10 +118,8 @@ def _append(file: h5py.File, name: str, sample: dict[str, np.ndarray], cutoff: f
         raise InputError(f"{source}: times {time} differ from those of the first sample, {file['time'][()]}")
     if not np.isclose(temperature, file.attrs["temperature"], equal_nan=True):
         raise InputError(f"{source}: temperature {temperature}, of the first sample {file.attrs['temperature']}")
-    try:
+    with command.about(source):
         graph = build(sample["positions"], sample["types"], sample["box"], cutoff)
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from None
     group = file.create_group(name)
     for key, array in sample.items():
         group[key] = array
@@ -132,9 +129,9 @@ def _append(file: h5py.File, name: str, sample: dict[str, np.ndarray], cutoff: f
 
 def main() -> None:
     """Collect the samples of one temperature into graphs.h5."""
-    parser = argparse.ArgumentParser(prog="python -m learn.graph", description=main.__doc__)
+    parser = options.Parser(prog="python -m learn.graph", description=main.__doc__)
     parser.add_argument("samples", nargs="+", type=Path, help="sample folders")
-    parser.add_argument("--cutoff", type=float, default=CUTOFF, help="edge cutoff, sigma_AA (default 2.0)")
+    parser.add_argument("--cutoff", type=options.positive, default=CUTOFF, help="edge cutoff, sigma_AA (default 2.0)")
     parser.add_argument("--validation", type=float, default=0.15, help="fraction of configurations")
     parser.add_argument("--test", type=float, default=0.2, help="fraction of configurations")
     parser.add_argument("--identities", nargs="+", help="one per sample; default: the folder's name")

@@ -5,7 +5,6 @@ A bundle is `PREFIX.index`, a LevelDB table (keys compressed by shared prefixes,
 tensorflow/core/protobuf/tensor_bundle.proto. Both files carry CRC-32C checksums, masked as LevelDB does.
 """
 
-import argparse
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from learn import checkpoint
 from learn.graph import CUTOFF
 from learn.model import Bapst2020
-from simulate import command
+from simulate import command, options, provenance
 from simulate.command import InputError
 
 TABLE_MAGIC = 0xDB4775248B80FB57
@@ -61,6 +60,8 @@ def read_bundle(prefix: str | Path) -> dict[str, np.ndarray]:
     except InputError as error:
         raise InputError(f"{index}: {error}") from None
     content = data.read_bytes()
+    for path in (index, data):
+        provenance.note_input(path)
     tensors = {}
     for name, entry in entries.items():
         raw = content[entry.offset : entry.offset + entry.size]
@@ -203,16 +204,15 @@ def to_network(tensors: dict[str, np.ndarray]) -> Bapst2020:
 
 def main() -> None:
     """Convert the published TensorFlow checkpoint to a checkpoint of ours."""
-    parser = argparse.ArgumentParser(prog="python -m learn.import_checkpoint", description=main.__doc__)
+    parser = options.Parser(prog="python -m learn.import_checkpoint", description=main.__doc__)
     parser.add_argument("prefix", help="PREFIX of PREFIX.index and PREFIX.data-00000-of-00001")
     parser.add_argument("output", type=Path, help="MODEL.pt")
-    parser.add_argument("--time", type=float, default=0.13, help="the time it was trained for (published: 0.13)")
+    parser.add_argument(
+        "--time", type=options.positive, default=0.13, help="the time it was trained for (published: 0.13)"
+    )
     arguments = parser.parse_args()
-    try:
+    with command.about(arguments.prefix):
         network = to_network(read_bundle(arguments.prefix))
-    except InputError as error:
-        message = str(error)
-        raise InputError(message if arguments.prefix in message else f"{arguments.prefix}: {message}") from None
     settings = {"model": "bapst2020", "cutoff": CUTOFF, "source": Path(arguments.prefix).name, "species": "A"}
     trained = checkpoint.Trained(network, settings, np.array([arguments.time]), np.zeros(1), np.ones(1))
     checkpoint.save(arguments.output, trained)

@@ -5,13 +5,12 @@ python -m learn.predict [MODEL.pt] CONFIGURATION OUT.h5
 MODEL.pt is a checkpoint, or the name of a pretrained model in learn/pretrained.
 """
 
-import argparse
 from pathlib import Path
 
 import torch
 
 from learn import checkpoint
-from simulate import command, configuration, store
+from simulate import command, configuration, options, store
 from simulate.command import InputError
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -37,22 +36,20 @@ def main() -> None:
 
     OUT.h5 holds time (M,), propensity (M, N), and the positions, types and box predicted for.
     """
-    parser = argparse.ArgumentParser(prog="python -m learn.predict", description=main.__doc__)
+    parser = options.Parser(prog="python -m learn.predict", description=main.__doc__)
     parser.add_argument(
         "model", nargs="?", default=DEFAULT, help=f"MODEL.pt, or the name of a pretrained model (default: {DEFAULT})"
     )
     parser.add_argument("configuration", type=Path, help="our files, the public formats, or what mdtraj reads")
     parser.add_argument("output", type=Path, help="OUT.h5")
-    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--threads", type=options.count, default=None)
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     trained = checkpoint.load(model_path(arguments.model))
     structure = configuration.read(arguments.configuration)
-    try:
+    with command.about(arguments.configuration):
         propensity = trained.predict(structure)
-    except InputError as error:
-        raise InputError(f"{arguments.configuration}: {error}") from None
     arrays = {
         "time": trained.time,
         "propensity": propensity,

@@ -23,7 +23,7 @@ from learn.edges import Incidence
 from learn.fit import RECIPES, Batch, Recipe, fit
 from learn.memory import keep_freed_memory
 from learn.model import Bapst2020
-from simulate import command, seeds, store
+from simulate import command, options, seeds, store
 from simulate.command import InputError
 
 # Fictitious times of steepest descent, sigma^2/epsilon, whose displacements are learned beside the propensity.
@@ -86,8 +86,6 @@ def normalisation(path: Path, names: list[str], time: np.ndarray) -> tuple[np.nd
     for name in names:
         sample = dataset.load(path, name).at(time)
         values = sample.propensity[:, sample.graph.types == 0]
-        if not np.isfinite(values).all():
-            raise InputError(f"{path}: the propensity of {name} holds NaN or infinite numbers")
         total, squares, count = total + values.sum(1), squares + (values**2).sum(1), count + values.shape[1]
     mean = total / count
     scale = np.sqrt(np.maximum(squares / count - mean**2, 0))
@@ -165,7 +163,7 @@ def train_inherent(graphs: Path, time: np.ndarray) -> tuple[checkpoint.Trained, 
 
 def write_history(path: Path, history: list[dict]) -> None:
     """Write training curves as .csv: epoch, step, learning_rate, loss, validation_r, validation_r_0, ..."""
-    with store.replacing(path) as temporary, open(temporary, "w", newline="") as file:
+    with store.text(path) as file:
         writer = csv.DictWriter(file, list(history[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
@@ -212,7 +210,7 @@ def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
 
 def main() -> None:
     """Train a model on the training split of graphs.h5; the network is chosen on its validation split."""
-    parser = argparse.ArgumentParser(prog="python -m learn.train", description=main.__doc__)
+    parser = options.Parser(prog="python -m learn.train", description=main.__doc__)
     add = parser.add_argument
     add("graphs", type=Path, help="graphs.h5")
     add("--output", type=Path, required=True, help="MODEL.pt to write")
@@ -224,7 +222,7 @@ def main() -> None:
         help="the published network, or the linear model of inherent structures, which has no recipe, epochs or seed",
     )
     add("--time-index", type=int, nargs="+", help="which times of graphs.h5, one output each (default: all)")
-    add("--seed", type=int, default=0)
+    add("--seed", type=options.natural, default=0)
     add("--epochs", type=int, default=40, help="passes over the training configurations (published: 1000)")
     add("--recipe", choices=RECIPES, default="default", help="how it is trained")
     add("--learning-rate", type=float, help="instead of the recipe's")
@@ -235,7 +233,12 @@ def main() -> None:
     add("--start", type=Path, help="MODEL.pt to go on from instead of first weights by the recipe")
     add("--control", choices=CONTROLS, help="a network that has nothing to learn, to compare with")
     add("--frugal", action="store_true", help="half the memory, a little slower")
-    add("--threads", type=int, default=os.environ.get("OMP_NUM_THREADS", "1"), help="cores (OMP_NUM_THREADS, else 1)")
+    add(
+        "--threads",
+        type=options.count,
+        default=os.environ.get("OMP_NUM_THREADS", "1"),
+        help="cores (OMP_NUM_THREADS, else 1)",
+    )
     add("--tensorboard", type=Path, metavar="FOLDER", help="write TensorBoard logs")
     arguments = parser.parse_args()
     if arguments.epochs < 1:

@@ -1,14 +1,25 @@
 """What every `python -m ...` stage shares: user errors in one line, and progress."""
 
+import contextlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tqdm import tqdm
 
 
 class InputError(Exception):
     """A user's mistake: the message names the file or key, and what was expected."""
+
+
+@contextlib.contextmanager
+def about(name: object) -> Iterator[None]:
+    """Say in front of any user error that arises here which file it is about."""
+    try:
+        yield
+    except InputError as error:
+        message = str(error)
+        raise InputError(message if str(name) in message else f"{name}: {message}") from None
 
 
 class Interrupted(Exception):

@@ -6,7 +6,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from simulate import published, store
+from simulate import layout, provenance, published, store
+from simulate.box import wrap
 from simulate.command import InputError
 
 
@@ -50,14 +51,18 @@ def checked(configuration: Configuration, path: str | Path) -> Configuration:
         raise InputError(f"{path}: holds no particles")
     if configuration.positions.shape != (n, 3):
         raise InputError(f"{path}: positions have shape {configuration.positions.shape}, expected ({n}, 3)")
-    if configuration.box.shape != (3,) or not (np.isfinite(configuration.box) & (configuration.box > 0)).all():
-        raise InputError(f"{path}: box is {configuration.box}, expected three positive edges")
+    layout.box(configuration.box, str(path))
     for name in ("positions", "inherent_positions", "cage_positions"):
         array = getattr(configuration, name)
-        if array is not None and not np.isfinite(array).all():
-            raise InputError(f"{path}: {name} hold NaN or infinite numbers")
-    if not np.isin(configuration.types, (0, 1)).all():
-        raise InputError(f"{path}: types {np.unique(configuration.types)}, expected 0 (A) and 1 (B) only")
+        if array is not None:
+            layout.finite(name, array, str(path))
+    configuration.types = layout.types(configuration.types, str(path))
+    wrapped = wrap(configuration.positions, configuration.box)
+    _, first, count = np.unique(wrapped, axis=0, return_index=True, return_counts=True)
+    if len(first) < n:
+        place = wrapped[first[count > 1][0]]
+        same = np.flatnonzero((wrapped == place).all(axis=1))
+        raise InputError(f"{path}: particles {same[0]} and {same[1]} are at the same place, expected N different ones")
     return configuration
 
 
@@ -69,26 +74,15 @@ def _is_ours(path: Path) -> bool:
     if not h5py.is_hdf5(path):
         # A truncated file of ours is reported by the store, not as an unknown trajectory format.
         return path.suffix in (".h5", ".hdf5")
-    with h5py.File(path, "r") as file:
+    with store.reading(path), h5py.File(path, "r") as file:
         return "schema" in file.attrs or "coordinates" not in file
 
 
 def _ours(path: Path) -> Configuration:
     with store.opened(path) as file:
-        for name in ("positions", "types", "box"):
-            if name not in file:
-                raise InputError(f"{path}: no array {name!r}; it holds {', '.join(file)}")
-        settings, _ = store.described(file)
-        optional = {
-            name: file[name][()].astype(np.float64) for name in ("inherent_positions", "cage_positions") if name in file
-        }
-        return Configuration(
-            file["positions"][()].astype(np.float64),
-            file["types"][()],
-            file["box"][()].astype(np.float64),
-            settings.get("temperature"),
-            **optional,
-        )
+        found = store.arrays(file, ("positions", "types", "box"), ("inherent_positions", "cage_positions"))
+        found = {name: array if name == "types" else array.astype(np.float64) for name, array in found.items()}
+        return Configuration(temperature=store.described(file)[0].get("temperature"), **found)
 
 
 def _mdtraj(path: Path) -> Configuration:
@@ -98,6 +92,7 @@ def _mdtraj(path: Path) -> Configuration:
     """
     import mdtraj
 
+    provenance.note_input(path)
     try:
         frame = mdtraj.load(str(path))[-1]
     except Exception as error:  # mdtraj raises nearly anything, by format.

@@ -41,7 +41,8 @@ def main() -> None:
     parser.add_argument("--temperature", type=options.positive, help="instead of the one the file carries")
     arguments = parser.parse_args()
     found = configuration.read(arguments.configuration)
-    print(json.dumps(summary(found, arguments.temperature or found.temperature)))
+    with command.about(arguments.configuration):
+        print(json.dumps(summary(found, arguments.temperature or found.temperature)))
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ def main() -> None:
     start = configuration.read(arguments.configuration)
     device = platform.choose(arguments.platform, arguments.threads, arguments.precision)
     platform.announce(device)
-    found = minimise(start, device, arguments.tolerance)
+    with command.about(arguments.configuration):
+        found = minimise(start, device, arguments.tolerance)
     print(
         f"inherent structure: U/N = {found.energies.mean():.5f}, residual force {found.residual_rms:.2g} (rms), "
         f"{found.residual_max:.2g} (largest)"

@@ -61,7 +61,8 @@ def main() -> None:
     saved = restart.load(arguments.output, settings)
     if saved is not None:
         progress.restore(saved)
-    engines = make_engines(start, device, arguments)
+    with command.about(arguments.configuration):
+        engines = make_engines(start, device, arguments)
     grid, _ = ensemble.time_grid(times, arguments.time_step)
     total = int(grid[-1]) * len(progress.batches)
     with command.progress(total, f"isoconfigurational T={arguments.temperature}") as bar:

@@ -8,7 +8,6 @@ A pickle can run code when it is opened, so it is opened by a loader that admits
 
 import pickle
 import re
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy._core import multiarray
 
-from simulate import command, options, store
+from simulate import command, layout, options, provenance, store
 from simulate.command import InputError
 
 # The number density at which the BOTAN configurations were made; their files do not carry the box.
@@ -56,6 +55,7 @@ def load_pickle(path: str | Path) -> Any:
 
     Raises InputError where it asks for anything else, or is damaged.
     """
+    provenance.note_input(path)
     try:
         with open(path, "rb") as file:
             return _ArraysOnly(file).load()
@@ -85,14 +85,14 @@ def read_deepmind(path: str | Path) -> Ensemble:
         temperature = metadata.get("temperature") if isinstance(metadata, dict) else None
         ensemble = Ensemble(
             positions=np.asarray(content["positions"], dtype=np.float64),
-            types=np.asarray(content["types"], dtype=np.int8),
-            box=np.asarray(content["box"], dtype=np.float64),
+            types=layout.types(content["types"], str(path)),
+            box=layout.box(content["box"], str(path)),
             time=time[order],
             targets=targets,
             temperature=None if temperature is None else float(temperature),
             is_values=np.asarray(content["is_values"], dtype=np.float64)[order],
         )
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError) as error:
         raise InputError(f"{path}: arrays do not fit together: {error}") from None
     return _checked(ensemble, path)
 
@@ -103,35 +103,44 @@ def read_botan(path: str | Path, time: float | None = None) -> Ensemble:
     `time` is that time (NaN where not given). The temperature is read from the file's name
     (`isoconfig_N4096T0.44_1_tc07.npz`); the box is cubic at number density 1.2.
     """
+    layout.archive(path)
+    provenance.note_input(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in ("types", "initial_positions", "positions") if name in file}
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except Exception as error:  # A damaged archive raises nearly anything, a hostile one asks for all memory.
         raise InputError(f"{path}: expected a whole .npz of plain arrays ({error})") from None
     missing = {"types", "initial_positions", "positions"} - set(content)
     if missing:
         raise InputError(f"{path}: expected arrays types, initial_positions, positions; no {sorted(missing)[0]!r}")
     named = re.search(r"T(\d+\.\d+)", Path(path).name)
-    edge = (len(content["types"]) / BOTAN_DENSITY) ** (1 / 3)
+    types = layout.types(content["types"], str(path))
+    edge = (types.size / BOTAN_DENSITY) ** (1 / 3)
+    try:
+        start, targets = content["initial_positions"].astype(np.float64), content["positions"].astype(np.float32)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: expected arrays of numbers ({error})") from None
     ensemble = Ensemble(
-        positions=np.asarray(content["initial_positions"], dtype=np.float64),
-        types=content["types"].astype(np.int8),
+        positions=start,
+        types=types,
         box=np.full(3, edge),
         time=np.array([np.nan if time is None else time]),
-        targets=np.asarray(content["positions"], dtype=np.float32)[np.newaxis],
+        targets=targets[np.newaxis],
         temperature=float(named.group(1)) if named else None,
     )
     return _checked(ensemble, path)
 
 
 def _checked(ensemble: Ensemble, path: str | Path) -> Ensemble:
-    n = len(ensemble.types)
+    n, times = ensemble.types.size, len(ensemble.time)
+    if ensemble.types.shape != (n,) or n == 0:
+        raise InputError(f"{path}: types have shape {ensemble.types.shape}, expected (N,) with N > 0")
     if ensemble.positions.shape != (n, 3):
         raise InputError(f"{path}: positions have shape {ensemble.positions.shape}, expected ({n}, 3)")
-    if ensemble.targets.ndim != 4 or ensemble.targets.shape[2:] != (n, 3):
-        raise InputError(f"{path}: runs have shape {ensemble.targets.shape}, expected (times, runs, {n}, 3)")
-    if not np.isfinite(ensemble.targets).all():
-        raise InputError(f"{path}: runs hold NaN or infinite positions")
+    if ensemble.targets.ndim != 4 or (ensemble.targets.shape[0], *ensemble.targets.shape[2:]) != (times, n, 3):
+        raise InputError(f"{path}: runs have shape {ensemble.targets.shape}, expected ({times}, runs, {n}, 3)")
+    layout.finite("positions", ensemble.positions, str(path))
+    layout.finite("trajectory_target_positions", ensemble.targets, str(path))
     return ensemble
 
 

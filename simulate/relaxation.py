@@ -65,7 +65,8 @@ def main() -> None:
     settings = options.settings(arguments, leave_out=("configuration",)) | {"platform": device.label}
     settings["configuration_sha256"] = restart.fingerprint(start.positions, start.types, start.box)
     how = Dynamics("nve", arguments.temperature, arguments.time_step)
-    engine = Engine(start.types, start.box, how, device, arguments.restart_interval)
+    with command.about(arguments.configuration):
+        engine = Engine(start.types, start.box, how, device, arguments.restart_interval)
     stream = seeds.generator(arguments.seed, STAGE, arguments.temperature, arguments.sample)
     progress = Progress()
     saved = restart.load(arguments.output, settings)

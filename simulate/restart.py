@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulate import store
+from simulate import provenance, store
 from simulate.command import InputError, Interrupted, stop_requested
 
 KIND = "restart"
@@ -36,7 +36,7 @@ def save(output: str | Path, settings: Mapping, arrays: Mapping[str, np.ndarray]
     """
     file, stop = path(output), stop_requested()
     if stop or time.monotonic() - _last.get(file, -INTERVAL) >= INTERVAL:
-        store.write(file, KIND, {**arrays, "seconds": np.array(store.elapsed())}, _key(settings))
+        store.write(file, KIND, {**arrays, "seconds": np.array(provenance.elapsed())}, _key(settings))
         _last[file] = time.monotonic()
     if stop:
         raise Interrupted(f"stopped at {where}; {path(output)} is written: the same command goes on from there")
@@ -56,7 +56,7 @@ def load(output: str | Path, settings: Mapping) -> dict[str, np.ndarray] | None:
     if other:
         print(f"{file}: ignored, it was made with other settings ({other})", file=sys.stderr, flush=True)
         return None
-    store.carry_on(float(contents.arrays.pop("seconds", 0.0)))
+    provenance.carry_on(float(contents.arrays.pop("seconds", 0.0)))
     print(f"going on from {file}", file=sys.stderr, flush=True)
     return contents.arrays
 
@@ -75,7 +75,7 @@ def fingerprint(*arrays: np.ndarray) -> str:
 
 
 def _key(settings: Mapping) -> dict:
-    versions = store.versions()
+    versions = provenance.versions()
     return {**settings, "numpy": versions.get("numpy"), "openmm": versions.get("openmm")}
 
 

@@ -6,28 +6,27 @@ name beside the target, fsync, rename; a killed or failed write leaves the old f
 """
 
 import contextlib
+import glob
 import io
 import json
 import os
-import subprocess
-import sys
+import socket
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import h5py
 import numpy as np
 
+from simulate import layout, provenance
 from simulate.command import InputError
 
 SCHEMA = 1
 UNITS = "LJ"
-_started = {"at": time.monotonic()}
+# A run that goes on from its restart file is the run that it was.
+UNRECORDED = {"restart"}
 
 
 @dataclass
@@ -47,12 +46,18 @@ class Contents:
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it once the block ends without an error."""
+    """Yield a temporary path beside `path` that replaces it once the block ends without an error.
+
+    What a killed process left of earlier tries is removed. Raises OSError that names `path` where the disk is full.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
+    name = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ours = f".{path.name}.{socket.gethostname()}-"
+        _remove_abandoned(path.parent, ours)
+        handle, name = tempfile.mkstemp(prefix=f"{ours}{os.getpid()}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
         yield Path(name)
         with open(name, "rb") as file:
             os.fsync(file.fileno())
@@ -60,19 +65,73 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.umask(mask)
         os.chmod(name, 0o666 & ~mask)
         os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+    except BaseException as error:
+        if name is not None:
+            Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and (name is None or error.filename in (None, name)):
+            raise OSError(f"{path}: not written: {error.strerror}") from None
         raise
+
+
+def _remove_abandoned(folder: Path, ours: str) -> None:
+    """Remove temporary files of this computer's processes that are no more."""
+    for file in folder.glob(f"{glob.escape(ours)}*"):
+        process = file.name.removeprefix(ours).partition(".")[0]
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            file.unlink(missing_ok=True)
+        except (ValueError, PermissionError):
+            continue  # Not ours.
+
+
+class _Patient(io.FileIO):
+    """A file that keeps the disk's first error to itself: HDF5 crashes the process where a write under it fails."""
+
+    error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        left = memoryview(content).cast("B")
+        while len(left) and self.error is None:
+            try:
+                left = left[super().write(left) :]
+            except OSError as error:
+                self.error = error
+        return memoryview(content).nbytes
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        found = super().readinto(view) or 0
+        view[found:] = bytes(len(view) - found)
+        return len(view)
 
 
 @contextlib.contextmanager
 def create(
     path: str | Path, kind: str, settings: Mapping, *, seed: int | None = None, platform: str | None = None
 ) -> Iterator[h5py.File]:
-    """Yield an open HDF5 file to fill; it appears under its name when the block ends well."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        _describe(file, kind, settings, seed, platform)
-        yield file
+    """Yield an open HDF5 file to fill; it appears under its name when the block ends well.
+
+    Raises OSError where it cannot be written.
+    """
+    with replacing(path) as temporary:
+        disk = _Patient(temporary, "w+")
+        try:
+            with disk, h5py.File(disk, "w") as file:
+                yield file
+                _describe(file, kind, settings, provenance.of(path, seed=seed, platform=platform))
+        except Exception:
+            if disk.error is None:
+                raise
+        if disk.error is not None:
+            raise OSError(f"{path}: not written: {disk.error.strerror}") from None
 
 
 def write(
@@ -84,28 +143,32 @@ def write(
     seed: int | None = None,
     platform: str | None = None,
 ) -> None:
-    """Write named arrays as one file.
-
-    The file is made in memory first: HDF5 crashes the process where a disk runs full under it. Raises OSError.
-    """
-    image = io.BytesIO()
-    with h5py.File(image, "w") as file:
-        _describe(file, kind, settings, seed, platform)
+    """Write named arrays as one file. Raises OSError where it cannot be written."""
+    with create(path, kind, settings, seed=seed, platform=platform) as file:
         for name, array in arrays.items():
             file[name] = array
-    with replacing(path) as temporary:
-        try:
-            temporary.write_bytes(image.getbuffer())
-        except OSError as error:
-            raise OSError(f"{path}: not written: {error.strerror}") from None
 
 
-def _describe(file: h5py.File, kind: str, settings: Mapping, seed: int | None, platform: str | None) -> None:
+@contextlib.contextmanager
+def text(path: str | Path, *, seed: int | None = None) -> Iterator[TextIO]:
+    """Yield an open text file to fill (a table, say); what made it stands beside it, in `sidecar(path)`."""
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        yield file
+    with replacing(sidecar(path)) as temporary:
+        temporary.write_text(json.dumps(provenance.of(path, seed=seed), indent=1) + "\n")
+
+
+def sidecar(path: str | Path) -> Path:
+    """Return the file that says what made a text file."""
+    return Path(path).with_name(f"{Path(path).name}.provenance.json")
+
+
+def _describe(file: h5py.File, kind: str, settings: Mapping, provenance: Mapping) -> None:
     file.attrs["kind"] = kind
     file.attrs["schema"] = SCHEMA
     file.attrs["units"] = UNITS
     file.attrs["settings"] = json.dumps(dict(settings), default=_plain)
-    file.attrs["provenance"] = json.dumps(provenance(seed=seed, platform=platform))
+    file.attrs["provenance"] = json.dumps(provenance)
 
 
 @contextlib.contextmanager
@@ -116,20 +179,64 @@ def opened(path: str | Path, kind: str | None = None) -> Iterator[h5py.File]:
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    try:
+    with reading(path):
         file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: not a readable HDF5 file (truncated or of another format): {error}") from None
     with file:
-        if "schema" not in file.attrs or "kind" not in file.attrs:
-            raise InputError(f"{path}: not written by supercooled (attributes 'kind' and 'schema' are missing)")
-        if file.attrs["schema"] != SCHEMA:
-            raise InputError(f"{path}: schema version {file.attrs['schema']}, expected {SCHEMA}")
-        if file.attrs.get("units") != UNITS:
-            raise InputError(f"{path}: units {file.attrs.get('units')!r}, expected {UNITS!r}")
-        if kind is not None and file.attrs["kind"] != kind:
-            raise InputError(f"{path}: holds {file.attrs['kind']!r}, expected {kind!r}")
-        yield file
+        with reading(path):
+            _check(file, path, kind)
+        try:
+            yield file
+        except (OSError, RuntimeError, KeyError) as error:
+            # What HDF5 says of damage that shows only where it is read.
+            if getattr(error, "errno", None) is None and str(error).strip("'\"").startswith("Unable to "):
+                raise InputError(f"{path}: {_DAMAGED}: {error}") from None
+            raise
+
+
+_DAMAGED = "not a readable HDF5 file (truncated, damaged or of another format)"
+
+
+def _check(file: h5py.File, path: str | Path, kind: str | None) -> None:
+    found = {name: attribute(file, name) for name in ("kind", "schema", "units")}
+    if found["kind"] is None or found["schema"] is None:
+        raise InputError(f"{path}: not written by supercooled (attributes 'kind' and 'schema' are missing)")
+    for name, expected in (("schema", SCHEMA), ("units", UNITS)):
+        if found[name] != expected:
+            raise InputError(f"{path}: {name} {found[name]!r}, expected {expected!r}")
+    if kind is not None and found["kind"] != kind:
+        raise InputError(f"{path}: holds {found['kind']!r}, expected {kind!r}")
+    layout.check(str(path), file, layout.LAYOUTS.get(str(found["kind"]), {}))
+    if found["kind"] not in UNRECORDED:
+        provenance.note_input(path)
+
+
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Turn whatever the HDF5 library raises for a truncated, damaged or foreign file into InputError that names it."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # The system's fault, not the file's.
+        raise InputError(f"{path}: {_DAMAGED}: {error}") from None
+
+
+def kind_of(path: str | Path) -> str | None:
+    """Return the kind of a file of ours, None for any other file. Raises InputError where an HDF5 file is damaged."""
+    if not h5py.is_hdf5(path):
+        return None
+    with reading(path), h5py.File(path, "r") as file:
+        return attribute(file, "kind")
+
+
+def attribute(item: h5py.File | h5py.Group, name: str) -> Any:
+    """Return an attribute as a plain Python value, None where it is missing."""
+    value = item.attrs.get(name)
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def read(path: str | Path, kind: str | None = None, names: tuple[str, ...] = ()) -> Contents:
@@ -138,62 +245,44 @@ def read(path: str | Path, kind: str | None = None, names: tuple[str, ...] = ())
     Raises InputError as `opened` does, and where a named array is missing.
     """
     with opened(path, kind) as file:
-        missing = [name for name in names if name not in file]
+        return Contents(arrays(file, names), *described(file))
+
+
+def arrays(group: h5py.Group, names: tuple[str, ...] = (), optional: tuple[str, ...] | None = None) -> dict:
+    """Return arrays of an open file or group by name: `names`, and of the others the `optional` ones (None: all).
+
+    Raises InputError where one of `names` is missing, or an array holds numbers that it never should.
+    """
+    path = group.file.filename
+    where = path + ("" if group.name == "/" else f": sample {group.name[1:]!r}")
+    with reading(path):
+        missing = [name for name in names if name not in group]
         if missing:
-            raise InputError(f"{path}: no array {missing[0]!r}; it holds {', '.join(file)}")
-        try:
-            arrays = {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
-        except OSError as error:
-            raise InputError(f"{path}: damaged: {error}") from None
-        return Contents(arrays, *described(file))
+            raise InputError(f"{where}: no array {missing[0]!r}; it holds {', '.join(map(str, group)) or 'none'}")
+        chosen = [
+            name
+            for name, item in group.items()
+            if isinstance(item, h5py.Dataset) and (optional is None or name in names + optional)
+        ]
+        return {name: layout.finite(name, group[name][()], where) for name in chosen}
 
 
 def described(file: h5py.File) -> tuple[dict, dict]:
-    """Return the settings and the provenance that an open file carries."""
-    return json.loads(file.attrs["settings"]), json.loads(file.attrs["provenance"])
+    """Return the settings and the provenance that an open file carries.
 
-
-def provenance(*, seed: int | None = None, platform: str | None = None) -> dict:
-    """Return what makes a result: seed, versions, commit, platform, command, and the seconds it took so far."""
-    return {
-        "seed": seed,
-        "platform": platform,
-        "versions": versions(),
-        "commit": commit(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "seconds": round(elapsed(), 1),
-    }
-
-
-def elapsed() -> float:
-    """Return the seconds that this process has worked, and those before it that it goes on from."""
-    return time.monotonic() - _started["at"]
-
-
-def carry_on(seconds: float) -> None:
-    """Count the seconds of an earlier process, which this one goes on from."""
-    _started["at"] -= seconds
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that results depend on, where installed."""
-    found = {"python": sys.version.split()[0]}
-    for name in ("numpy", "scipy", "h5py", "openmm", "mdtraj", "torch", "torch-scatter"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
-
-
-@cache
-def commit() -> str:
-    """Return the git commit of the code, with '+' where the tree differs from it, or 'unknown'."""
-    root = Path(__file__).parent.parent
-    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
+    Raises InputError where they are missing or damaged.
+    """
+    found = []
+    for name in ("settings", "provenance"):
+        with reading(file.filename):
+            words = attribute(file, name)
+        try:
+            found.append(json.loads(words))
+        except (TypeError, ValueError, RecursionError):
+            found.append(None)
+        if not isinstance(found[-1], dict):
+            raise InputError(f"{file.filename}: attribute {name!r} is missing or damaged, expected a JSON object")
+    return found[0], found[1]
 
 
 def _plain(value: Any) -> Any:

@@ -4,8 +4,6 @@ python -m analysis.figures.graph results/T0.700/graphs.h5 [--sample s0000 --part
 """
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
-import argparse
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
@@ -17,7 +15,7 @@ from scipy.sparse.csgraph import dijkstra
 from analysis import fields
 from analysis.figures import style
 from simulate import box as periodic
-from simulate import command
+from simulate import command, options
 from simulate.command import InputError
 
 # Diameters at which the discs are drawn: smaller than the particles, so that the edges show.
@@ -143,11 +141,15 @@ def caption(configuration: fields.Fields, shells: np.ndarray, centre: int) -> st
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.graph", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.figures.graph", description=__doc__.splitlines()[0])
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("--sample", help="name of the sample, as s0000 (the first)")
-    parser.add_argument("--particle", type=int, help="the marked particle (an A particle in a well-filled slice)")
-    parser.add_argument("--temperature", type=float, help="for the caption, where the graphs file does not carry it")
+    parser.add_argument(
+        "--particle", type=options.natural, help="the marked particle (an A particle in a well-filled slice)"
+    )
+    parser.add_argument(
+        "--temperature", type=options.positive, help="for the caption, where the graphs file does not carry it"
+    )
     parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     configuration = fields.read(arguments.graphs, sample=arguments.sample, temperature=arguments.temperature)

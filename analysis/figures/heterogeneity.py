@@ -4,13 +4,11 @@ python -m analysis.figures.heterogeneity results/T*/MODEL/all/seed0/heterogeneit
 """
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
-import argparse
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command, store
+from simulate import command, options, store
 from simulate.command import InputError
 
 FIELDS = {"true": "-", "predicted": "--"}
@@ -106,9 +104,7 @@ def caption(entries: dict) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.figures.heterogeneity", description=__doc__.splitlines()[0]
-    )
+    parser = options.Parser(prog="python -m analysis.figures.heterogeneity", description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", help="heterogeneity.h5 of one network at all temperatures and times")
     parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()

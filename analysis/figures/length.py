@@ -5,7 +5,6 @@ python -m analysis.figures.length response_length.csv ... --heterogeneity hetero
 """
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figures import relaxation, style
-from simulate import command
+from simulate import command, options
 
 COLUMNS = (
     *("temperature", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to", "n_points"),
@@ -214,7 +213,7 @@ def _range(values: np.ndarray) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.length", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.figures.length", description=__doc__.splitlines()[0])
     parser.add_argument("lengths", nargs="+", type=Path, help="response_length.csv of networks and controls")
     parser.add_argument("--heterogeneity", nargs="+", type=Path, required=True, help="heterogeneity.csv of one network")
     parser.add_argument("--relaxation", nargs="*", default=[], help="relaxation.h5 of the temperatures, for chi_4")

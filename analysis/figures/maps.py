@@ -4,7 +4,6 @@ python -m analysis.figures.maps results/T0.700/graphs.h5 MODEL/predictions.h5 [.
 """
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
-import argparse
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from scipy.spatial import cKDTree
 from analysis import fields
 from analysis.figures import style
 from simulate import box as periodic
-from simulate import command
+from simulate import command, options
 from simulate.command import InputError
 
 # Pixels along an edge of the slice.
@@ -154,12 +153,16 @@ def caption(configuration: fields.Fields, indices: list[int], share: float) -> s
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.maps", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.figures.maps", description=__doc__.splitlines()[0])
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")
     parser.add_argument("--sample", help="name of the sample, as s0000 (the first predicted)")
-    parser.add_argument("--temperature", type=float, help="for the caption, where the graphs file does not carry it")
-    parser.add_argument("--times", type=float, nargs="+", help="show the times nearest to these (shortest and longest)")
+    parser.add_argument(
+        "--temperature", type=options.positive, help="for the caption, where the graphs file does not carry it"
+    )
+    parser.add_argument(
+        "--times", type=options.positive, nargs="+", help="show the times nearest to these (shortest and longest)"
+    )
     parser.add_argument("--most-mobile", type=float, default=0.1, metavar="SHARE", help="share of dots (0.1)")
     parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()

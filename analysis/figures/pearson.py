@@ -4,14 +4,12 @@ python -m analysis.figures.pearson results/metrics.csv [--relaxation results/T*/
 """
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
-import argparse
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import relaxation, scores, style
-from simulate import command
+from simulate import command, options
 
 
 def draw(series: list[scores.Series], tau_alpha: dict[float, float]) -> Figure:
@@ -137,7 +135,7 @@ def caption(series: list[scores.Series], species: str) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.pearson", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.figures.pearson", description=__doc__.splitlines()[0])
     parser.add_argument("metrics", help="metrics.csv")
     parser.add_argument("--relaxation", nargs="*", default=[], help="relaxation.h5 of the temperatures, for tau_alpha")
     parser.add_argument("--species", default="A", choices=("A", "B"), help="whose scores (A)")

@@ -4,14 +4,13 @@ python -m analysis.figures.relaxation results/T*/relaxation.h5 --output FIGURE.s
 """
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
-import argparse
 from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command, store
+from simulate import command, options, store
 from simulate.command import InputError
 
 NAMES = ("time", "F_s", "F_s_error", "msd", "tau_alpha", "sampling_time")
@@ -88,7 +87,7 @@ def read(paths: list[str]) -> dict[float, store.Contents]:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.relaxation", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.figures.relaxation", description=__doc__.splitlines()[0])
     parser.add_argument("relaxation", nargs="+", help="relaxation.h5 of every temperature")
     parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()

@@ -4,7 +4,6 @@ python -m analysis.figures.response edges_1.csv edges_2.csv gradient.csv --tempe
 """
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
-import argparse
 from itertools import cycle
 
 import numpy as np
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from analysis.figures import style
-from simulate import command
+from simulate import command, options
 from simulate.command import InputError
 
 COLUMNS = ("kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change")
@@ -172,9 +171,11 @@ def caption(rows: dict[str, np.ndarray]) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.response", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.figures.response", description=__doc__.splitlines()[0])
     parser.add_argument("responses", nargs="+", help="tables of analysis.shells")
-    parser.add_argument("--temperatures", type=float, nargs="+", required=True, help="the temperature of every file")
+    parser.add_argument(
+        "--temperatures", type=options.positive, nargs="+", required=True, help="the temperature of every file"
+    )
     parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     rows = read(arguments.responses, arguments.temperatures)

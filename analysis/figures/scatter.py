@@ -4,14 +4,12 @@ python -m analysis.figures.scatter results/T0.700/graphs.h5 MODEL/predictions.h5
 """
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
-import argparse
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from analysis import fields
 from analysis.figures import style
-from simulate import command
+from simulate import command, options
 
 BINS = 60
 
@@ -82,10 +80,12 @@ def caption(configurations: list[fields.Fields]) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.scatter", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.figures.scatter", description=__doc__.splitlines()[0])
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")
-    parser.add_argument("--temperature", type=float, help="for the caption, where the graphs file does not carry it")
+    parser.add_argument(
+        "--temperature", type=options.positive, help="for the caption, where the graphs file does not carry it"
+    )
     parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     names = fields.samples(arguments.predictions[0])

@@ -4,13 +4,11 @@ python -m analysis.figures.structure results/T*/radial_distribution.h5 --tempera
 """
 # ruff: noqa: RUF001 - Greek letters belong into captions
 
-import argparse
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command, store
+from simulate import command, options, store
 from simulate.command import InputError
 
 PAIRS = {"AA": "g_AA", "AB": "g_AB"}
@@ -74,9 +72,9 @@ def caption(curves: dict[float, store.Contents]) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.structure", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.figures.structure", description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", help="radial_distribution.h5, one per temperature")
-    parser.add_argument("--temperatures", nargs="+", type=float, required=True, help="one per file")
+    parser.add_argument("--temperatures", nargs="+", type=options.positive, required=True, help="one per file")
     parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     curves = read(arguments.files, arguments.temperatures)

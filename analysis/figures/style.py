@@ -5,6 +5,7 @@ everything that has an order: both are told apart with every common kind of colo
 """
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
-from simulate import store
+from analysis import tables
+from simulate import provenance, store
 from simulate.command import InputError
 
 # Widths of one and of two journal columns, in inches.
@@ -114,10 +116,12 @@ def save(figure: Figure, output: Path, table: Mapping[str, Sequence | np.ndarray
         write_table(path, table)
     with store.replacing(output.with_suffix(".txt")) as path:
         path.write_text(" ".join(caption.split()) + "\n")
+    # Equal figures are equal files: how long it took is left out.
+    made = json.dumps({name: value for name, value in provenance.of(output).items() if name != "seconds"})
     with store.replacing(output.with_suffix(".png")) as path:
-        figure.savefig(path)
+        figure.savefig(path, metadata={"Description": made})
     with store.replacing(output) as path:
-        figure.savefig(path, metadata={"Date": None})
+        figure.savefig(path, metadata={"Date": None, "Description": made})
 
 
 def svg(name: str) -> Path:
@@ -143,19 +147,8 @@ def read_table(path: str | Path, columns: Sequence[str]) -> dict[str, np.ndarray
 
     Raises InputError where the file is missing, empty, ragged, or has not the `columns`.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
-    with open(path, newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
-    if len(rows) < 2:
-        raise InputError(f"{path}: no rows; expected a CSV table with a header")
-    header, *rows = rows
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise InputError(f"{path}: no column {missing[0]!r}; it has {', '.join(header)}")
-    if any(len(row) != len(header) for row in rows):
-        raise InputError(f"{path}: rows of different lengths")
-    return {name: _column(values) for name, values in zip(header, zip(*rows, strict=True), strict=True)}
+    found = tables.rows(path, columns)
+    return {name: _column([row[name] for row in found]) for name in found[0]}
 
 
 def _column(values: Sequence[str]) -> np.ndarray:

@@ -3,7 +3,6 @@
 python -m analysis.figures.training history.csv [...] --labels "T = 0.7" [...] --output FIGURE.svg
 """
 
-import argparse
 import re
 from itertools import cycle
 
@@ -11,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command
+from simulate import command, options
 from simulate.command import InputError
 
 COLUMNS = ("step", "loss", "validation_r")
@@ -65,7 +64,7 @@ def caption(histories: dict[str, dict[str, np.ndarray]]) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.training", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.figures.training", description=__doc__.splitlines()[0])
     parser.add_argument("histories", nargs="+", help="history.csv of every network")
     parser.add_argument("--labels", nargs="+", required=True, help="a name for each, as 'T = 0.7'")
     parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")

@@ -4,14 +4,12 @@ python -m analysis.figures.transfer results/T*/MODEL/*/seed0/transfer_*.csv --ou
 """
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
-import argparse
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command
+from simulate import command, options
 
 COLUMNS = (
     *("trained_temperature", "trained_time", "temperature", "time"),
@@ -96,7 +94,7 @@ def caption(rows: dict[str, np.ndarray]) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = argparse.ArgumentParser(prog="python -m analysis.figures.transfer", description=__doc__.splitlines()[0])
+    parser = options.Parser(prog="python -m analysis.figures.transfer", description=__doc__.splitlines()[0])
     parser.add_argument("tables", nargs="+", help="tables of analysis.transfer (.csv) of one network")
     parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()

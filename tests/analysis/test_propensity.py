@@ -135,7 +135,7 @@ def test_file_to_file(tmp_path):
 def test_bad_input_is_one_line(tmp_path):
     isoconfigurational(tmp_path / "one.h5", n_runs=1)
     isoconfigurational(tmp_path / "shape.h5", targets=np.zeros((2, 4, 4, 3), np.float32))
-    for path, words in ((tmp_path / "one.h5", "at least 2"), (tmp_path / "shape.h5", "(2, runs, 5, 3)")):
+    for path, words in ((tmp_path / "one.h5", "at least 2"), (tmp_path / "shape.h5", "(2, R, 5, 3)")):
         done = command_line(path, tmp_path / "out.h5")
         assert done.returncode == 2
         assert str(path) in done.stderr

@@ -112,7 +112,7 @@ def test_sigterm_leaves_a_state_to_go_on_from(graphs, tmp_path):
     command = [sys.executable, "-m", "learn.train", str(graphs), "--output", str(tmp_path / "model.pt"), "--epochs"]
     running = subprocess.Popen([*command, "100000", "--recipe", "published"], stderr=subprocess.PIPE, text=True)
     state = tmp_path / "model.pt.state"
-    for _ in range(600):
+    for _ in range(3000):
         if state.exists():
             break
         time.sleep(0.1)
@@ -144,7 +144,7 @@ def test_test_configurations_are_never_read(graphs, tmp_path):
     assert train.train(spoiled, all_times(graphs), SCRATCH, 1, 0)[1] == expected
     with h5py.File(spoiled, "a") as file:
         file["s0001"]["propensity"][0, 0] = np.inf
-    with pytest.raises(InputError, match="propensity of s0001"):
+    with pytest.raises(InputError, match="sample 's0001': propensity hold NaN or infinite"):
         train.train(spoiled, all_times(graphs), SCRATCH, 1, 0)
 
 
@@ -281,7 +281,7 @@ def test_the_stage(graphs, tmp_path):
     command = [sys.executable, "-m", "learn.train", str(graphs), "--output", str(tmp_path / "model.pt")]
     command += ["--history", str(tmp_path / "history.csv"), "--epochs", "2", "--time-index", "1", "--seed", "4"]
     subprocess.run([*command, "--frugal"], check=True, capture_output=True)
-    assert sorted(os.listdir(tmp_path)) == ["history.csv", "model.pt"]
+    assert sorted(os.listdir(tmp_path)) == ["history.csv", "history.csv.provenance.json", "model.pt"]
     trained = checkpoint.load(tmp_path / "model.pt")
     assert trained.time.tolist() == [4.0]
     assert (trained.settings["seed"], trained.settings["n_train"], trained.settings["temperature"]) == (4, 3, 0.7)

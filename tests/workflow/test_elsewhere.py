@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from simulate import store
+from simulate import provenance, store
 from tests.conftest import ROOT
 from tests.workflow.conftest import snakemake
 
@@ -35,7 +35,7 @@ def test_from_another_folder(from_path, tmp_path):
     wanted = "results/T1.500/relaxation.h5"
     outcome = from_path(wanted, "--show-failed-logs", "--config", *SMALL)
     assert outcome.status == 0, outcome.output
-    assert store.read(tmp_path / wanted, "relaxation").provenance["commit"] == store.commit()
+    assert store.read(tmp_path / wanted, "relaxation").provenance["commit"] == provenance.commit()
     assert (tmp_path / "results/logs/T1.500/relaxation.log").exists()
     assert from_path(wanted, "--dry-run", "--config", *SMALL).planned() == {}
 

@@ -85,12 +85,18 @@ def check_sense():
             "split",
             f"{config['split']} leave nothing to train on; expected a sum below 1",
         )
-    parts = {split(identity(s), **config["split"]) for s in SAMPLES}
+    parts = [split(identity(s), **config["split"]) for s in SAMPLES]
     for part in ("train", "validation", "test"):
         if part not in parts:
             refuse(
                 "split",
                 f"no {part} configurations among {len(SAMPLES)}; expected more samples or a larger share",
+            )
+    for name, settings in config["networks"].items():
+        if settings["model"] == "inherent" and parts.count("train") < 2:
+            refuse(
+                f"networks.{name}",
+                "one configuration to train on; the linear model expects at least 2: more samples",
             )
 
 

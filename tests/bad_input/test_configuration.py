@@ -1,0 +1,116 @@
+"""Bad configurations: one line that names the key or the file, a non-zero exit, before any work."""
+
+import pytest
+import yaml
+
+from learn import baselines
+from tests.conftest import ROOT
+from tests.workflow.conftest import snakemake
+
+pytestmark = pytest.mark.bad_input
+
+BAD = {
+    "unknown key": ("temprature=0.7", "temprature"),
+    "unknown key below": ("liquid={particels: 500}", "liquid.particels"),
+    "negative temperature": ("temperatures=[-0.7]", "temperatures.0"),
+    "temperature of four decimals": ("temperatures=[0.7001]", "temperatures"),
+    "no temperature": ("temperatures=[]", "temperatures"),
+    "infinite temperature": ("temperatures=[.inf]", "temperatures.0"),
+    "no number": ("temperatures=[.nan]", "temperatures.0"),
+    "text for a number": ("runs=many", "runs"),
+    "half a run": ("runs=4.5", "runs"),
+    "a number for a table": ("liquid=5", "liquid"),
+    "temperature twice": ("temperatures=[0.7, 0.7]", "temperatures"),
+    "negative seed": ("seed=-1", "seed"),
+    "box below two cutoffs": ("liquid={particles: 100}", "liquid.particles"),
+    "graph wider than the box": ("graph={cutoff: 6}", "liquid.particles"),
+    "no test configurations": ("split={test: 0}", "split.test"),
+    "no validation configurations": ("split={validation: 0.001}", "split"),
+    "nothing to train on": ("split={validation: 0.5, test: 0.5}", "split"),
+    "more followed than there are": ("relaxation={samples: 30}", "relaxation.samples"),
+    "times not increasing": ("times=[0.5, 0.15]", "times"),
+    "time that is none": ("times=[soon]", "times.0"),
+    "F_s above one": ("times=[F_s 1.5]", "times.0"),
+    "impossible platform": ("simulation={platform: Abacus}", "simulation.platform"),
+    "time step that blows up": ("simulation={time_step: 0.5}", "simulation.time_step"),
+    "unwritable results": ("pathvars={results: /proc/results}", "pathvars.results"),
+    "missing public folder": ("published={folder: no/such/folder}", "published.folder"),
+    "unknown species": ("species=[C]", "species.0"),
+    "too few for a linear model": ("samples=3; relaxation={samples: 1}", "networks.inherent"),
+    "network without model": ("networks={mine: {seeds: 1}}", "networks.mine"),
+    "network of a bad name": ("networks={My-Net: {model: inherent, per_time: false, seeds: 1}}", "networks"),
+    "unknown baseline": ("baselines=[guess]", "baselines.0"),
+}
+
+
+def errors(output: str) -> list[str]:
+    return [line for line in output.splitlines() if line.startswith("error: ")]
+
+
+@pytest.fixture
+def in_process(monkeypatch, capfd):
+    """Snakemake as its command runs it, but in this process: an import of snakemake per case would take a minute."""
+    cli = pytest.importorskip("snakemake.cli")
+    monkeypatch.chdir(ROOT)
+
+    def call(*arguments: str) -> tuple[object, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["--nolock", "--cores", "2", "--dry-run", *arguments])
+        captured = capfd.readouterr()
+        # What `sys.exit` is given as text, Python prints as it ends.
+        said = f"{ended.value.code}\n" if isinstance(ended.value.code, str) else ""
+        return ended.value.code, captured.out + captured.err + said
+
+    return call
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_refused_in_one_line(case, in_process):
+    setting, key = BAD[case]
+    code, output = in_process("--config", *setting.split("; "))
+    assert code not in (0, None)
+    assert len(errors(output)) == 1, output
+    assert errors(output)[0].startswith(f"error: configuration: {key}: ")
+    assert "Traceback" not in output
+    assert "Job stats" not in output
+
+
+@pytest.mark.parametrize("case", ["unknown key below", "unwritable results"])
+def test_refused_in_one_line_by_the_command_itself(case):
+    setting, key = BAD[case]
+    outcome = snakemake("--config", setting)
+    assert outcome.status != 0
+    assert [line.startswith(f"error: configuration: {key}: ") for line in errors(outcome.output)] == [True]
+    assert "Traceback" not in outcome.output
+
+
+@pytest.mark.parametrize("content", ["- 1\n- 2\n", "a: [1\n", "", "\x00"], ids=["list", "no yaml", "empty", "binary"])
+def test_configuration_files_that_are_none(content, in_process, tmp_path):
+    """Snakemake reads the file, and says so."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    code, output = in_process("--configfile", str(file))
+    assert code not in (0, None)
+    assert "Config file must be given" in output or "Config file is not valid" in output
+    assert "Traceback" not in output
+
+
+def test_baselines_are_those_that_the_command_knows():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    assert tuple(schema["properties"]["baselines"]["items"]["enum"]) == baselines.NAMES
+
+
+def test_public_folder_of_other_files(in_process, tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing")
+    code, output = in_process("--config", f"published={{folder: {tmp_path}}}")
+    assert code != 0
+    assert errors(output)[0].startswith("error: configuration: published.folder: ")
+
+
+def test_names_with_spaces_and_other_letters_work(in_process, tmp_path):
+    """The results may lie anywhere: a plan for them is whole."""
+    for name in ("my results", "Glas-Übergang 玻璃"):
+        where = tmp_path / name / "results"
+        place = f"pathvars={{results: '{where}'}}"
+        code, output = in_process("--configfile", "tests/config.yaml", "--config", place)
+        assert code == 0, output

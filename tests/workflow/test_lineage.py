@@ -1,0 +1,23 @@
+"""Every file of a finished run says what made it, back to the melts of its seed."""
+
+import pytest
+
+from analysis import lineage
+from tests.workflow import copies
+
+pytestmark = pytest.mark.pipeline
+
+
+def test_every_result_says_what_made_it(pipeline):
+    results = [path for path in copies.files(pipeline.results) if not path.name.endswith(".provenance.json")]
+    assert [path for path in results if lineage.made_by(pipeline.results / path) is None] == []
+
+
+@pytest.mark.parametrize("name", ["figures/response.svg", "report.html", "metrics.csv"])
+def test_lineage_ends_at_the_melts(name, pipeline):
+    lines = lineage.lineage(pipeline.results / name)
+    found = "\n".join(lines)
+    assert found.count("python -m simulate.equilibrate") >= 6
+    assert "from outside" not in found
+    assert "seed 1, temperature 1.0, sample 0, platform CPU" in found
+    assert lines[-1].endswith("all inputs are what was read then")
