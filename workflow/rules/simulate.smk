@@ -78,13 +78,15 @@ else:
             " --platform {params.simulation[platform]} --output {output} > {log} 2>&1"
 
     rule relaxation:
-        """F_s, mean-squared displacement, tau_alpha, and from them the sampling times."""
+        """F_s, mean-squared displacement, tau_alpha, and from them the sampling times.
+
+        The module is no input: its edits would rerun the simulations whose times these are.
+        """
         input:
-            runs=expand(
+            expand(
                 "<results>/{{temperature}}/samples/{sample}/relaxation_run.h5",
                 sample=SAMPLES[: config["relaxation"]["samples"]],
             ),
-            code=code("analysis/relaxation.py"),
         output:
             "<results>/{temperature}/relaxation.h5",
         log:
@@ -97,7 +99,7 @@ else:
             times=[str(t) for t in config["times"]],
             time_step=config["simulation"]["time_step"],
         shell:
-            "python -m analysis.relaxation {input.runs} --times {params.times:q} --time-step {params.time_step}"
+            "python -m analysis.relaxation {input} --times {params.times:q} --time-step {params.time_step}"
             " --output {output} > {log} 2>&1"
 
     rule isoconfigurational:
