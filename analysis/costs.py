@@ -28,6 +28,8 @@ STRETCHING = 0.6
 START = 15.0
 # Force evaluations of one descent to the inherent structure.
 MINIMISATION = 2000
+# Imports, and the pairs from which a network takes its first weights: no size of the run counts.
+FIRST_WEIGHTS = 300.0
 # Recorded frames of a relaxation run.
 FRAMES = 300
 MEGABYTE = 1e6
@@ -100,7 +102,10 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
         # The linear model takes its descriptors once, and an eigenproblem; its size hardly counts.
         passes = model.get("epochs", 1) * learned if model["model"] == "bapst2020" else 10 * samples
         return Need(
-            60 + passes * one_pass, 900 + 0.3 * n, 2e5 + (n * 1e3 if model["model"] == "inherent" else 0), cores
+            FIRST_WEIGHTS + passes * one_pass,
+            900 + 0.3 * n,
+            2e5 + (n * 1e3 if model["model"] == "inherent" else 0),
+            cores,
         )
     if stage == "evaluate":
         return Need(15 + parts["test"] * samples * one_pass, 900 + 0.2 * n, parts["test"] * samples * values * 4, cores)

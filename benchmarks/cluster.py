@@ -39,7 +39,18 @@ def run(environment: dict, jobs: int, *arguments: str) -> float:
     """Return the wall seconds of one run in a folder of its own. Raises CalledProcessError where it fails."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "Snakefile").write_text(SNAKEFILE)
-        command = [sys.executable, "-m", "snakemake", "--quiet", "all", *arguments, "--config", f"jobs={jobs}"]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--quiet",
+            "all",
+            "--scheduler",
+            "greedy",
+            *arguments,
+            "--config",
+            f"jobs={jobs}",
+        ]
         began = time.perf_counter()
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True)
         return time.perf_counter() - began
