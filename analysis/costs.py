@@ -101,12 +101,8 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
         learned = samples * (1 - parts["test"] - parts["validation"] * 2 / 3)
         # The linear model takes its descriptors once, and an eigenproblem; its size hardly counts.
         passes = model.get("epochs", 1) * learned if model["model"] == "bapst2020" else 10 * samples
-        return Need(
-            FIRST_WEIGHTS + passes * one_pass,
-            900 + 0.3 * n,
-            2e5 + (n * 1e3 if model["model"] == "inherent" else 0),
-            cores,
-        )
+        disk = 2e5 + (n * 1e3 if model["model"] == "inherent" else 0)
+        return Need(FIRST_WEIGHTS + passes * one_pass, 900 + 0.3 * n, disk, cores)
     if stage == "evaluate":
         return Need(15 + parts["test"] * samples * one_pass, 900 + 0.2 * n, parts["test"] * samples * values * 4, cores)
     if stage in ("shell_response", "shell_gradient"):
