@@ -36,6 +36,8 @@ def test_hours_follow_from_steps_and_speed():
     config = configuration()
     config |= {"machine": {"device": "gpu", "simulation": 1e6, "ensemble": 4e6, "training": 1e3}}
     config |= {"temperatures": [1.0], "times": [0.5, 20.0], "runs": 1000, "samples": 10}
+    config |= {"liquid": {"particles": 1024, "density": 1.2}}
+    config |= {"simulation": config["simulation"] | {"time_step": 0.005}}
     rows = {row["stage"]: row for row in plan.table(config)}
     seconds = 10 * (1000 * 20.0 / 0.005 * 1024 / 4e6 + costs.START)
     assert rows["isoconfigurational"]["gpu_hours"] == pytest.approx(seconds / 3600)
