@@ -77,9 +77,13 @@ rule figures:
 
 rule plan:
     """Print what the run will cost, from a short trial on this machine, and keep it for the report."""
+    log:
+        "<logs>/plan.log",
+    conda:
+        "envs/learn.yaml"
     params:
         config=plan_configuration(),
         samples=f"--samples {len(PUBLISHED)}" if PUBLISHED else "",
         output=PLAN,
     shell:
-        "python -m analysis.plan {params.config:q} {params.samples} --output {params.output:q}"
+        "python -m analysis.plan {params.config:q} {params.samples} --output {params.output:q} 2>&1 | tee {log}"

@@ -201,7 +201,7 @@ def number(wildcards):
 
 
 def needs(stage, *which):
-    """What a rule asks of a queue, by temperature and by the wildcards named: minutes and MB, more at every attempt."""
+    """Minutes and MB that a job asks of a queue, by temperature and by the wildcards named; more at every attempt."""
 
     def estimate(wildcards, cores):
         named = {name: getattr(wildcards, name) for name in which}
@@ -274,8 +274,9 @@ def first_seed(name, networks):
 
 def shell_tables():
     """What the shells of the first graph network answered."""
-    folders = [file.removesuffix("/model.pt") for file in first_seed("model.pt", first_graph_network())]
-    return [file for folder in folders for file in shells_of(folder, ".csv") if "/sigma_" not in file]
+    folders = [str(Path(file).parent) for file in first_seed("model.pt", first_graph_network())]
+    tables = [file for folder in folders for file in shells_of(folder, ".csv")]
+    return [file for file in tables if not Path(file).name.startswith("sigma_")]
 
 
 def of_first_seed(files):

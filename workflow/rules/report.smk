@@ -202,6 +202,8 @@ rule settings:
     log:
         "<logs>/settings.log",
     localrule: True
+    conda:
+        "../../envs/analysis.yaml"
     params:
         text=yaml.safe_dump(config, sort_keys=False),
     shell:
