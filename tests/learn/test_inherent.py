@@ -155,7 +155,7 @@ def test_nan_propensities_and_too_few_configurations_are_refused(graphs, tmp_pat
     broken.write_bytes(graphs.read_bytes())
     with h5py.File(broken, "r+") as file:
         file["s0001/propensity"][0, 3] = np.nan
-    with pytest.raises(InputError, match="s0001 holds NaN"):
+    with pytest.raises(InputError, match="'s0001': propensity hold NaN"):
         inherent.train(broken, TIME)
 
 

@@ -24,7 +24,7 @@ def test_new_temperature_plans_only_itself(pipeline):
     assert planned["graphs"] == 1
     assert planned["train"] == 2
     for line in outcome.output.splitlines():
-        if "output:" in line and "samples" in line:
+        if line.strip().startswith("output:") and "samples" in line:
             assert "T1.200" in line
 
 
