@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import tempfile
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,11 +187,15 @@ def opened(path: str | Path, kind: str | None = None) -> Iterator[h5py.File]:
             _check(file, path, kind)
         try:
             yield file
-        except (OSError, RuntimeError, KeyError) as error:
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
             # What HDF5 says of damage that shows only where it is read.
-            if getattr(error, "errno", None) is None and str(error).strip("'\"").startswith("Unable to "):
+            if getattr(error, "errno", None) is None and _raised_by_hdf5(error):
                 raise InputError(f"{path}: {_DAMAGED}: {error}") from None
             raise
+
+
+def _raised_by_hdf5(error: Exception) -> bool:
+    return traceback.extract_tb(error.__traceback__)[-1].filename.startswith("h5py/")
 
 
 _DAMAGED = "not a readable HDF5 file (truncated, damaged or of another format)"

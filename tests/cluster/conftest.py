@@ -23,7 +23,7 @@ PROFILE = ("--workflow-profile", "workflow/profiles/slurm")
 # No accounts, a shared disk without delays, and one thread, which gives the same bits as a plain run.
 HERE = (
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "30"),
-    *("--set-threads", "train=1", "shell_response=1"),
+    *("--set-threads", "train=1", "shell_response=1", "shell_gradient=1"),
 )
 CODE = ("Snakefile", "config.yaml", "config", "workflow", "simulate", "learn", "analysis", "envs")
 

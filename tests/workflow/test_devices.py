@@ -83,6 +83,13 @@ def test_profiles_give_gpus_to_the_stages_that_compute_on_them(name):
     assert wanted == set(costs.ON_DEVICE)
 
 
+def test_all_figures_are_one_job_of_the_queue():
+    figures = re.findall(r"^rule (figure_\w+):", (ROOT / "workflow/rules/report.smk").read_text(), re.MULTILINE)
+    groups = dict(entry.split("=") for entry in profile("slurm")["groups"])
+    assert len(figures) > 5
+    assert {groups.get(name) for name in (*figures, "metrics", "report")} == {"report"}
+
+
 def resources(output: str, rule: str) -> dict[str, str]:
     """Return the resources that a dry run prints for the first job of a rule."""
     (line,) = re.search(rf"^ *rule {rule}:.*?^ *resources: (.*?)$", output, re.DOTALL | re.MULTILINE).groups()
