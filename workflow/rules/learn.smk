@@ -37,9 +37,9 @@ rule train:
         history="<results>/{temperature}/{network}/{time}/seed{seed}/history.csv",
     log:
         "<logs>/{temperature}/{network}/{time}/seed{seed}/train.log",
-    priority: 1 # Much waits for it.
     benchmark:
         "<benchmarks>/{temperature}/{network}/{time}/seed{seed}/train.tsv"
+    priority: 1  # Much waits for it.
     conda:
         "../../envs/learn.yaml"
     resources:
