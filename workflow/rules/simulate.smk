@@ -34,6 +34,7 @@ else:
         log:
             "<logs>/{temperature}/{sample}/equilibrate.log",
         cache: True
+        priority: 3  # What everything else waits for comes first.
         conda:
             "../../envs/simulate.yaml"
         resources:
@@ -63,6 +64,7 @@ else:
         log:
             "<logs>/{temperature}/{sample}/relaxation_run.log",
         cache: True
+        priority: 2
         conda:
             "../../envs/simulate.yaml"
         resources:
@@ -112,6 +114,7 @@ else:
         log:
             "<logs>/{temperature}/{sample}/isoconfigurational.log",
         cache: True
+        priority: 1
         conda:
             "../../envs/simulate.yaml"
         resources:
