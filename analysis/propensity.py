@@ -106,36 +106,29 @@ def read(path: str | Path, time: float | None = None) -> tuple[Propensity, np.nd
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     ensemble = published.read_botan(path, time) if path.suffix == ".npz" else published.read_deepmind(path)
-    n_runs = _checked_runs(ensemble.targets.shape, len(ensemble.types), len(ensemble.time), path)
+    n_runs = _checked_runs(ensemble.targets.shape[1], path)
     result = of_ensemble(ensemble.positions, ensemble.types, ensemble.time, iter(ensemble.targets))
     return result, ensemble.types, {"temperature": ensemble.temperature, "n_runs": n_runs}
 
 
 def _read_ours(path: Path) -> tuple[Propensity, np.ndarray, dict]:
+    name = "trajectory_target_positions"
     with store.opened(path, "isoconfigurational") as file:
-        for name in ("types", "positions", "time", "trajectory_target_positions"):
-            if name not in file:
-                raise InputError(f"{path}: no array {name!r}; it holds {', '.join(file)}")
-        types, time = file["types"][()], file["time"][()]
-        targets = file["trajectory_target_positions"]
-        n_runs = _checked_runs(targets.shape, len(types), len(time), path)
+        found = store.arrays(file, ("types", "positions", "time"), ())
+        if name not in file:
+            raise InputError(f"{path}: no array {name!r}; it holds {', '.join(file)}")
+        n_runs = _checked_runs(file[name].shape[1], path)
         settings, _ = store.described(file)
         # One time after the other: the whole array may be larger than memory.
-        start = store.arrays(file, ("positions",), ())["positions"]
-        name = "trajectory_target_positions"
-        each = (layout.finite(name, targets[index], f"{path}: time {index}") for index in range(len(time)))
-        result = of_ensemble(start, types, time, each)
-    return result, types, {**settings, "n_runs": n_runs}
+        each = (layout.finite(name, targets, f"{path}: time {index}") for index, targets in enumerate(file[name]))
+        result = of_ensemble(found["positions"], found["types"], found["time"], each)
+    return result, found["types"], {**settings, "n_runs": n_runs}
 
 
-def _checked_runs(shape: tuple[int, ...], n_particles: int, n_times: int, path: Path) -> int:
-    if len(shape) != 4 or (shape[0], *shape[2:]) != (n_times, n_particles, 3):
-        raise InputError(
-            f"{path}: trajectory_target_positions have shape {shape}, expected ({n_times}, runs, {n_particles}, 3)"
-        )
-    if shape[1] < 2:
-        raise InputError(f"{path}: {shape[1]} run, expected at least 2: one run has no noise ceiling")
-    return shape[1]
+def _checked_runs(n_runs: int, path: Path) -> int:
+    if n_runs < 2:
+        raise InputError(f"{path}: {n_runs} run, expected at least 2: one run has no noise ceiling")
+    return n_runs
 
 
 def write(path: str | Path, result: Propensity, types: np.ndarray, settings: dict, seed: int | None = None) -> None:

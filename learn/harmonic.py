@@ -38,17 +38,9 @@ def force_constants(
     return first, second, (curvature - slope)[:, None, None] * outer + slope[:, None, None] * np.eye(3)
 
 
-def hessian(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> sparse.csr_array:
-    """Return the Hessian of the potential energy, (3N, 3N), in the order of particles, then x, y, z."""
-    rows, columns, blocks = _blocks(positions, types, box)
-    axes = np.arange(3)
-    row = (3 * rows[:, None] + axes)[:, :, None] + np.zeros(3, dtype=int)
-    column = (3 * columns[:, None] + axes)[:, None, :] + np.zeros(3, dtype=int)[:, None]
-    shape = (3 * len(types), 3 * len(types))
-    return sparse.coo_array((blocks.ravel(), (row.ravel(), column.ravel())), shape=shape).tocsr()
-
-
-def _blocks(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def hessian_blocks(
+    positions: np.ndarray, types: np.ndarray, box: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the nonzero 3 x 3 blocks of the Hessian: row and column particle (Q,), blocks (Q, 3, 3)."""
     first, second, constants = force_constants(positions, types, box)
     n = len(types)
@@ -69,7 +61,7 @@ def compliance(positions: np.ndarray, types: np.ndarray, box: np.ndarray, radius
 
     Raises InputError where the positions are no minimum of the potential energy.
     """
-    rows, columns, blocks = _blocks(positions, types, box)
+    rows, columns, blocks = hessian_blocks(positions, types, box)
     n = len(types)
     # The entries of the table are numbers of blocks, from 1: zero would be dropped.
     table = sparse.coo_array((np.arange(1, len(rows) + 1), (rows, columns)), shape=(n, n)).tocsr()

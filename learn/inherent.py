@@ -56,9 +56,7 @@ def describe(positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent
 
     Raises InputError where the box is too small, or the inherent positions are no minimum of the energy.
     """
-    columns = mechanics(inherent_positions, types, box) | _cells(inherent_positions, box)
-    moved = np.linalg.norm(descriptors.thermal_displacement(positions, inherent_positions, box), axis=1)
-    columns |= {"thermal displacement": moved, "its square": moved**2}
+    columns = _of_place(inherent_positions, positions, types, box)
     columns["log compliance"] = np.log(compliance(inherent_positions, types, box))
     is_b = types == 1
     columns["is B"] = is_b
@@ -67,11 +65,16 @@ def describe(positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent
         of_b[is_b] = columns[name][is_b] - columns[name][is_b].mean() if is_b.any() else 0
         columns[f"{name} of B"] = of_b
     for time, place in zip(DESCENTS, descend(positions, types, box, DESCENTS), strict=True):
-        found = mechanics(place, types, box) | _cells(place, box)
-        moved = np.linalg.norm(descriptors.thermal_displacement(positions, place, box), axis=1)
-        found |= {"thermal displacement": moved, "its square": moved**2}
+        found = _of_place(place, positions, types, box)
         columns |= {f"{name}, descended {time}": values for name, values in found.items()}
     return np.stack([np.asarray(columns[name], dtype=np.float64) for name in NAMES], axis=1)
+
+
+def _of_place(place: np.ndarray, thermal: np.ndarray, types: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what positions (N, 3) on the way to the minimum, or at it, say of each particle (N,), by name."""
+    moved = np.linalg.norm(descriptors.thermal_displacement(thermal, place, box), axis=1)
+    displacement = {"thermal displacement": moved, "its square": moved**2}
+    return mechanics(place, types, box) | _cells(place, box) | displacement
 
 
 def mechanics(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
@@ -210,10 +213,9 @@ class InherentModel(nn.Module):
     intercept: torch.Tensor
     slope: torch.Tensor
 
-    def __init__(self, outputs: int, generations: int = GENERATIONS):
+    def __init__(self, outputs: int):
         super().__init__()
-        self.generations = generations
-        inputs = len(NAMES) * (generations + 1)
+        inputs = len(NAMES) * (GENERATIONS + 1)
         self.register_buffer("weight", torch.zeros(2, inputs, outputs, dtype=torch.float64))
         self.register_buffer("intercept", torch.zeros(2, outputs, dtype=torch.float64))
         self.register_buffer("slope", torch.zeros(2, outputs, dtype=torch.float64))
@@ -226,11 +228,7 @@ class InherentModel(nn.Module):
 
 
 def inputs(
-    positions: np.ndarray,
-    types: np.ndarray,
-    box: np.ndarray,
-    inherent_positions: np.ndarray | None,
-    generations: int = GENERATIONS,
+    positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent_positions: np.ndarray | None
 ) -> tuple[np.ndarray, float]:
     """Return features (N, K) and the mean inherent energy of a configuration; it is minimised first where need be.
 
@@ -243,7 +241,7 @@ def inputs(
         inherent_positions = minimise(Configuration(positions, types, box)).positions
     values = describe(positions, types, box, inherent_positions)
     energies = values[:, NAMES.index("energy with A")] + values[:, NAMES.index("energy with B")]
-    return shells(values, types, box, inherent_positions, generations), float(energies.mean())
+    return shells(values, types, box, inherent_positions, GENERATIONS), float(energies.mean())
 
 
 def fit(parts: Mapping[int, Sequence[Statistics]], outputs: int) -> tuple[InherentModel, dict[int, np.ndarray]]:

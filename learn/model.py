@@ -41,7 +41,6 @@ class Bapst2020(nn.Module):
 
     def __init__(self, outputs: int = 1):
         super().__init__()
-        self.outputs = outputs
         # Nodes see every sum over edges as (sum - edge_centre) * edge_scale; see `fold`.
         self.register_buffer("edge_centre", torch.zeros(WIDTH), persistent=False)
         self.edge_scale = 1.0
@@ -56,18 +55,17 @@ class Bapst2020(nn.Module):
         # ReLU follows every layer of the network but this last one.
         self.decoder = cast(nn.Sequential, mlp(WIDTH, WIDTH, WIDTH, outputs)[:-1])
 
-    def fold(self, edge_scale: float = 1.0, edge_centre: torch.Tensor | None = None) -> None:
-        """Change how nodes see the sums over edges, and the weights behind so that the function stays the same.
+    def fold(self) -> None:
+        """Let nodes see the sums over edges as they are, and change the weights behind so that the function stays.
 
-        The published network takes sums over some 40 edges as they are (scale 1, centre 0, the defaults). Training is
-        quicker where they are centred and of order one; folded afterwards, the result is the published network.
+        So does the published network (scale 1, centre 0). Training is quicker where sums over some 40 edges are
+        centred and of order one; folded afterwards, the result is the published network.
         """
-        centre = torch.zeros_like(self.edge_centre) if edge_centre is None else edge_centre
         with torch.no_grad():
             first = linear(self.node_update, 0)
-            first.bias.add_(self.edge_scale * first.weight[:, :WIDTH] @ (centre - self.edge_centre))
-            first.weight[:, :WIDTH] *= self.edge_scale / edge_scale
-        self.edge_scale, self.edge_centre = edge_scale, centre
+            first.bias.sub_(self.edge_scale * first.weight[:, :WIDTH] @ self.edge_centre)
+            first.weight[:, :WIDTH] *= self.edge_scale
+        self.edge_scale, self.edge_centre = 1.0, torch.zeros_like(self.edge_centre)
 
     def keep_outputs(self, count: int) -> None:
         """Leave only the first outputs."""
@@ -76,7 +74,7 @@ class Bapst2020(nn.Module):
         with torch.no_grad():
             kept.weight.copy_(last.weight[:count])
             kept.bias.copy_(last.bias[:count])
-        self.decoder[-1], self.outputs = kept, count
+        self.decoder[-1] = kept
 
     def plain(
         self, types: torch.Tensor, vectors: torch.Tensor, senders: torch.Tensor, receivers: torch.Tensor

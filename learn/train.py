@@ -157,7 +157,7 @@ def train_inherent(graphs: Path, time: np.ndarray) -> tuple[checkpoint.Trained, 
     network, row = inherent.train(graphs, time)
     described = dataset.settings(graphs)
     settings = {"model": inherent.KIND, "temperature": described["temperature"], "species": "AB"}
-    settings |= {"generations": network.generations, "n_train": len(dataset.samples(graphs, "train"))}
+    settings |= {"generations": inherent.GENERATIONS, "n_train": len(dataset.samples(graphs, "train"))}
     return checkpoint.Trained(network, settings, time, np.zeros(len(time)), np.ones(len(time))), [row]
 
 

@@ -8,7 +8,7 @@ A pickle can run code when it is opened, so it is opened by a loader that admits
 
 import pickle
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Ensemble:
     time: np.ndarray
     targets: np.ndarray
     temperature: float | None = None
-    is_values: np.ndarray | None = field(default=None)
+    is_values: np.ndarray | None = None
 
 
 class _ArraysOnly(pickle.Unpickler):

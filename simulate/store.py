@@ -151,12 +151,12 @@ def write(
 
 
 @contextlib.contextmanager
-def text(path: str | Path, *, seed: int | None = None) -> Iterator[TextIO]:
+def text(path: str | Path) -> Iterator[TextIO]:
     """Yield an open text file to fill (a table, say); what made it stands beside it, in `sidecar(path)`."""
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         yield file
     with replacing(sidecar(path)) as temporary:
-        temporary.write_text(json.dumps(provenance.of(path, seed=seed), indent=1) + "\n")
+        temporary.write_text(json.dumps(provenance.of(path), indent=1) + "\n")
 
 
 def sidecar(path: str | Path) -> Path:

@@ -169,8 +169,6 @@ def main() -> None:
     share = arguments.most_mobile
     if not 0 < share < 1:
         raise InputError(f"--most-mobile: {share:g}, expected a share between 0 and 1")
-    if arguments.times and min(arguments.times) <= 0:
-        raise InputError(f"--times: {min(arguments.times):g}, expected positive times")
     configuration = fields.read(arguments.graphs, arguments.predictions, arguments.sample, arguments.temperature)
     indices = chosen_times(configuration, arguments.times)
     figure = draw(configuration, indices, share)

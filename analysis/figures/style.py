@@ -21,21 +21,14 @@ from analysis import tables
 from simulate import provenance, store
 from simulate.command import InputError
 
-# Widths of one and of two journal columns, in inches.
+# Width of a journal column, in inches.
 COLUMN = 8.6 / 2.54
 
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
+# The palette's yellow is left out, as it is lost on white paper.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#8C8C8C"
-# Lines of different kind; yellow is left out, as it is lost on white paper.
+# Lines of different kind.
 LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 MARKERS = "osD^vPX*"
 # Fields over the particles, and everything else that has an order.
