@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WAVENUMBER = 7.25
+from simulate.scattering import self_intermediate_scattering
+
 OVERLAP_DISTANCE = 0.3
 # Lags closer than this factor are not both kept.
 LAG_RATIO = 1.1
@@ -33,10 +34,10 @@ class Relaxation:
     diffusion: float
 
 
-def frame_pairs(time: np.ndarray, ratio: float = LAG_RATIO) -> tuple[np.ndarray, list[np.ndarray]]:
+def frame_pairs(time: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the lags to average at, (K,) increasing, and for each the frame pairs (P, 2) exactly that far apart.
 
-    Frames may be stored in any pattern. Of lags within a factor `ratio` of one another, the one that most pairs
+    Frames may be stored in any pattern. Of lags within a factor LAG_RATIO of one another, the one that most pairs
     share is kept (the shorter of two equals).
     """
     first, second = np.triu_indices(len(time), 1)
@@ -48,24 +49,18 @@ def frame_pairs(time: np.ndarray, ratio: float = LAG_RATIO) -> tuple[np.ndarray,
     for index in order:
         if free[index]:
             kept.append(index)
-            free &= (lag <= lag[index] / ratio) | (lag >= lag[index] * ratio)
+            free &= (lag <= lag[index] / LAG_RATIO) | (lag >= lag[index] * LAG_RATIO)
     kept.sort()
     by_lag = np.split(np.argsort(member, kind="stable"), np.cumsum(count)[:-1])
     return lag[kept], [np.stack([first[by_lag[index]], second[by_lag[index]]], axis=1) for index in kept]
 
 
-def self_intermediate_scattering(distance: np.ndarray, k: float = WAVENUMBER) -> np.ndarray:
-    """Return F_s(k, t) = < sin(k r) / (k r) > over the last axis of `distance` (..., N), r = |r_i(t) - r_i(0)|.
+def overlap(distance: np.ndarray) -> np.ndarray:
+    """Return Q(t), the fraction of the last axis of `distance` (..., N) with r < OVERLAP_DISTANCE.
 
-    This is < exp(i k . (r_i(t) - r_i(0))) > averaged exactly over all directions of k (Hansen and McDonald, Theory
-    of Simple Liquids, sec. 4.1; k = 7.25 is the first peak of S_AA: Kob and Andersen, Phys. Rev. E 52, 4134 (1995)).
+    (Lacevic et al., J. Chem. Phys. 119, 7372 (2003).)
     """
-    return np.sinc(k * distance / np.pi).mean(axis=-1)
-
-
-def overlap(distance: np.ndarray, within: float = OVERLAP_DISTANCE) -> np.ndarray:
-    """Return Q(t), the fraction of particles with r < `within` (Lacevic et al., J. Chem. Phys. 119, 7372 (2003))."""
-    return (distance < within).mean(axis=-1)
+    return (distance < OVERLAP_DISTANCE).mean(axis=-1)
 
 
 def chi_4(overlaps: np.ndarray, n_particles: int) -> float:

@@ -20,6 +20,8 @@ from simulate.box import minimum_image
 from simulate.command import InputError
 
 BIN_WIDTH = 0.2
+# Distance from which on the correlation is fitted: that of the first neighbours.
+FIRST = 1.0
 # Values of propensity over its mean.
 HISTOGRAM_EDGES = np.linspace(0, 5, 101)
 SUMMARY = ("mean", "relative_width", "skewness", "susceptibility", "correlation_length")
@@ -46,12 +48,12 @@ def spatial_covariance(
     return total, count
 
 
-def correlation_length(r: np.ndarray, correlation: np.ndarray, first: float = 1.0, smallest: float = 0.02) -> float:
-    """Return xi of C(r) = c exp(-r / xi), least squares of log C from `first` to where C falls below `smallest`.
+def correlation_length(r: np.ndarray, correlation: np.ndarray, smallest: float = 0.02) -> float:
+    """Return xi of C(r) = c exp(-r / xi), least squares of log C from FIRST to where C falls below `smallest`.
 
     NaN where fewer than four bins are left or C does not fall.
     """
-    used = r >= first
+    used = r >= FIRST
     low = np.flatnonzero(used & ~(correlation > smallest))
     if len(low):
         used[low[0] :] = False

@@ -1,12 +1,11 @@
 """What a network says of marked particles only: many small graphs joined into one, computed no further than needed."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 
-from learn.edges import segment_sum
+from learn.edges import runs_of_nodes, segment_sum
 from learn.model import RECURRENCES, WIDTH, Bapst2020, linear
 
 # Edges worked on at once: 2048 x 64 float32 are 512 KiB.
@@ -89,7 +88,7 @@ def differentiable(network: Bapst2020, union: Union) -> torch.Tensor:
     on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = linear(network.edge_update, 0).weight.T.split(WIDTH)
     node = node0 = network.node_encoder(union.types[:, None])
     to0, of0 = node0 @ on_to0 + linear(network.edge_update, 0).bias, node0 @ on_of0
-    runs = _runs(start)
+    runs = runs_of_nodes(start, RUN)
     edge = [network.edge_encoder(union.vectors[a:b]) for _, _, a, b in runs]
     constant = [piece @ on_edge0 for piece in edge]
     for step in range(1, RECURRENCES + 1):
@@ -116,7 +115,7 @@ def outputs(network: Bapst2020, union: Union) -> torch.Tensor:
     twice, on_edge = on_edge + on_edge0, on_edge.contiguous()
     node = node0 = network.node_encoder(union.types[:, None])
     to0, of0 = node0 @ on_to0 + linear(network.edge_update, 0).bias, node0 @ on_of0
-    runs = _runs(start)
+    runs = runs_of_nodes(start, RUN)
     edge = torch.empty(int(start[union.within[RECURRENCES - 1]]), WIDTH)
     constant = torch.empty(int(start[union.within[RECURRENCES - 2]]), WIDTH)
     hidden_of, gathered_of = torch.empty(2, max((b - a for _, _, a, b in runs), default=0), WIDTH)
@@ -154,14 +153,6 @@ def _up_to(runs: list[tuple[int, int, int, int]], start: torch.Tensor, needed: i
         for first, last, a, b in runs
         if first < needed
     ]
-
-
-def _runs(start: torch.Tensor) -> list[tuple[int, int, int, int]]:
-    """Return (first node, last node, first edge, last edge) of runs of nodes with about RUN edges, kept in cache."""
-    last_edge = int(start[-1])
-    nodes = torch.unique(torch.searchsorted(start, torch.arange(0, last_edge, RUN)).clamp(max=len(start) - 1))
-    nodes = [*nodes[nodes < len(start) - 1].tolist(), len(start) - 1]
-    return [(a, b, int(start[a]), int(start[b])) for a, b in pairwise(nodes)]
 
 
 def predictions(network: Bapst2020, pieces: list[Piece]) -> np.ndarray:

@@ -13,8 +13,7 @@ import numpy as np
 
 from simulate import command, layout, options, published, store
 from simulate.command import InputError
-
-SPECIES = {"A": 0, "B": 1}
+from simulate.kob_andersen import SPECIES
 
 
 @dataclass

@@ -14,13 +14,15 @@ import h5py
 import mdtraj
 import numpy as np
 
-from simulate import command, configuration, options, store
+from simulate import command, configuration, options, store, trajectory
 from simulate.box import wrap
 from simulate.command import InputError
 from simulate.kob_andersen import SIGMA
 
 PAIRS = {"AA": (0, 0), "AB": (0, 1), "BB": (1, 1)}
 BIN_WIDTH = 0.01
+# Of the fit to a first peak, to either side.
+FIT_WIDTH = 0.04
 
 
 def radial_distribution(
@@ -40,7 +42,7 @@ def radial_distribution(
     count = 0
     # Frame by frame: mdtraj holds all pair distances of what it is given at once.
     for positions in frames:
-        frame = trajectory(wrap(positions, box)[np.newaxis], types, box)
+        frame = trajectory.frames(wrap(positions, box)[np.newaxis], types, box, np.zeros(1))
         count += 1
         for name, group in pairs.items():
             if len(group) == 0:
@@ -59,31 +61,19 @@ def _pairs(types: np.ndarray, first: int, second: int) -> np.ndarray:
     return np.stack([np.repeat(one, len(other)), np.tile(other, len(one))], axis=1)
 
 
-def trajectory(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> mdtraj.Trajectory:
-    """Return positions (F, N, 3) as an mdtraj trajectory in a fixed orthogonal box, atoms named A and B."""
-    topology = mdtraj.Topology()
-    residue = topology.add_residue("KA", topology.add_chain())
-    for species in types:
-        topology.add_atom("AB"[species], mdtraj.element.virtual, residue)
-    made = mdtraj.Trajectory(positions.astype(np.float32), topology)
-    made.unitcell_lengths = np.tile(box, (len(positions), 1))
-    made.unitcell_angles = np.full((len(positions), 3), 90.0)
-    return made
-
-
-def first_peak(r: np.ndarray, g: np.ndarray, sigma: float, halfwidth: float = 0.04) -> tuple[float, float]:
+def first_peak(r: np.ndarray, g: np.ndarray, sigma: float) -> tuple[float, float]:
     """Return position and height of the first peak: the highest point below 1.4 `sigma`.
 
-    The maximum of a cubic fitted by least squares to the bins within `halfwidth` of the highest one. NaN where the
+    The maximum of a cubic fitted by least squares to the bins within FIT_WIDTH of the highest one. NaN where the
     function still rises towards 1.4 `sigma`: g_BB at low temperature has a shoulder there, no peak of its own.
     """
     near = r < 1.4 * sigma
     if not np.isfinite(g[near]).all() or g[near].max(initial=0) == 0:
         return np.nan, np.nan
     top = int(g[near].argmax())
-    if r[top] > 1.4 * sigma - 2 * halfwidth:
+    if r[top] > 1.4 * sigma - 2 * FIT_WIDTH:
         return np.nan, np.nan
-    fitted = np.abs(r - r[top]) <= halfwidth
+    fitted = np.abs(r - r[top]) <= FIT_WIDTH
     if fitted.sum() < 5:
         return float(r[top]), float(g[top])
     cubic = np.polynomial.Polynomial.fit(r[fitted], g[fitted], 3)
@@ -98,7 +88,7 @@ def read(path: str | Path) -> tuple[Iterator[np.ndarray], np.ndarray, np.ndarray
     Raises InputError where it is neither a configuration nor a trajectory.
     """
     path = Path(path)
-    if _is_relaxation_run(path):
+    if store.kind_of(path) == "relaxation_run":
         contents = store.read(path, "relaxation_run", ("positions", "types", "box"))
         return iter(contents["positions"].astype(np.float64)), contents["types"], contents["box"].astype(np.float64)
     # The last frame, with every check; further frames of a trajectory share its particles.
@@ -109,10 +99,6 @@ def read(path: str | Path) -> tuple[Iterator[np.ndarray], np.ndarray, np.ndarray
     if np.ptp(loaded.unitcell_lengths, axis=0).max() > 1e-4:
         raise InputError(f"{path}: the box changes from frame to frame, expected constant volume")
     return iter(loaded.xyz.astype(np.float64)), last.types, last.box
-
-
-def _is_relaxation_run(path: Path) -> bool:
-    return store.kind_of(path) == "relaxation_run"
 
 
 def _is_trajectory(path: Path) -> bool:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.correlation import OVERLAP_DISTANCE, WAVENUMBER, Relaxation, crossing, estimated_tau_alpha, relax
+from analysis.correlation import OVERLAP_DISTANCE, Relaxation, crossing, estimated_tau_alpha, relax
 from simulate import command, options, store
 from simulate.command import InputError
+from simulate.scattering import WAVE_NUMBER
 
 
 def sampling_times(expressions: list[str], relaxation: Relaxation, time_step: float | None = None) -> np.ndarray:
@@ -114,7 +115,7 @@ def main() -> None:
     times = sampling_times(arguments.times, relaxation, arguments.time_step)
     settings = {
         "temperature": settings.get("temperature"),
-        "wavenumber": WAVENUMBER,
+        "wavenumber": WAVE_NUMBER,
         "overlap_distance": OVERLAP_DISTANCE,
         "n_samples": len(runs),
         "n_particles_A": runs[0].shape[1],

@@ -22,9 +22,10 @@ import numpy as np
 
 from learn import dataset, descriptors, evaluate
 from learn.dataset import Sample
-from learn.evaluate import SPECIES, correlation
+from learn.evaluate import correlation
 from simulate import command, kob_andersen, options, seeds
 from simulate.command import InputError
+from simulate.kob_andersen import SPECIES
 
 GENERATIONS = 6
 RIDGE_GENERATIONS = 3
@@ -47,14 +48,9 @@ class Split:
     test: list[Sample]
 
 
-def positions(sample: Sample) -> np.ndarray:
-    """Return inherent positions (N, 3) where the sample has them, else thermal ones."""
-    return sample.graph.positions if sample.inherent_positions is None else sample.inherent_positions
-
-
 def scalar(name: str, sample: Sample) -> np.ndarray:
     """Return a one-number description of each particle (N,): energy, density or coordination."""
-    place, types, box = positions(sample), sample.graph.types, sample.graph.box
+    place, types, box = sample.quenched_positions, sample.graph.types, sample.graph.box
     if name == "energy":
         return kob_andersen.evaluate(place, types, box).energies
     if name == "density":
@@ -77,7 +73,7 @@ def scalar_baseline(name: str, split: Split, species: int) -> dict[str, list[np.
 
 def _averages(values: np.ndarray, sample: Sample) -> np.ndarray:
     box, length = sample.graph.box, descriptors.AVERAGING_LENGTH
-    return descriptors.averages(values[:, None], positions(sample), box, length, GENERATIONS)[:, :, 0]
+    return descriptors.averages(values[:, None], sample.quenched_positions, box, length, GENERATIONS)[:, :, 0]
 
 
 def _correlations(curves: np.ndarray, sample: Sample, species: int) -> np.ndarray:
@@ -88,7 +84,7 @@ def _correlations(curves: np.ndarray, sample: Sample, species: int) -> np.ndarra
 
 def ridge_features(sample: Sample) -> np.ndarray:
     """Return radial and bond-orientational densities, the thermal-to-inherent distance, and their averages (N, K)."""
-    place, types, box = positions(sample), sample.graph.types, sample.graph.box
+    place, types, box = sample.quenched_positions, sample.graph.types, sample.graph.box
     near = descriptors.neighbours(place, box, descriptors.REACH)
     columns = [descriptors.radial_densities(near, types), descriptors.bond_orders(near)]
     if sample.inherent_positions is not None:
@@ -131,7 +127,7 @@ def _table(samples: Sequence[Sample], species: int, features: Callable) -> tuple
 
 def radial_features(sample: Sample) -> np.ndarray:
     """Return radial structure functions (N, K)."""
-    near = descriptors.neighbours(positions(sample), sample.graph.box, descriptors.REACH)
+    near = descriptors.neighbours(sample.quenched_positions, sample.graph.box, descriptors.REACH)
     return descriptors.radial_densities(near, sample.graph.types)
 
 
@@ -214,17 +210,13 @@ def of_better_positions(name: str, split: Split, species: int) -> dict[str, list
     count = len(split.validation)
     chosen = {}
     for model in tried[0]:
-        of_validation = [evaluate.scores(found[model][:count], split.validation, _letter(species)) for found in tried]
+        of_validation = [evaluate.scores(found[model][:count], split.validation, "AB"[species]) for found in tried]
         best = np.argmax([[row["pcc_mean"] for row in rows] for rows in of_validation], axis=0)
         of_test = [found[model][count:] for found in tried]
         chosen[model] = [
             np.stack([of_test[b][number][time] for time, b in enumerate(best)]) for number in range(len(split.test))
         ]
     return chosen
-
-
-def _letter(species: int) -> str:
-    return next(letter for letter, number in SPECIES.items() if number == species)
 
 
 def _baseline(name: str, split: Split, species: int) -> dict[str, list[np.ndarray]]:
@@ -270,7 +262,10 @@ def main() -> None:
             for of in ("train", "validation", "test")
         )
     )
-    shared = evaluate.common(arguments.graphs, split.test) | {"source": arguments.source, "seed": arguments.seed}
+    shared = evaluate.shared_columns(arguments.graphs, split.test) | {
+        "source": arguments.source,
+        "seed": arguments.seed,
+    }
     rows: list[dict] = []
     merged: dict[str, dict[str, np.ndarray]] = {}
     for species in arguments.species:

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from learn import checkpoint, descriptors, inherent
-from learn.evaluate import SPECIES, correlation
+from learn.evaluate import correlation
 from simulate import command, options, published, store
 from simulate.command import InputError
+from simulate.kob_andersen import SPECIES
 
 COLUMNS = ("variant", "species", "pcc_mean", "pcc_mean_error", "pcc_all", "difference", "difference_error")
 # With eight, 195 densities would be 1755 inputs.

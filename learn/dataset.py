@@ -37,6 +37,11 @@ class Sample:
     cage_positions: np.ndarray | None = None
     n_runs: int | None = None
 
+    @property
+    def quenched_positions(self) -> np.ndarray:
+        """Inherent positions (N, 3) where the sample has them, else thermal ones."""
+        return self.graph.positions if self.inherent_positions is None else self.inherent_positions
+
     def at(self, time: np.ndarray) -> "Sample":
         """Return the sample with what was measured at the given times only, in their order.
 

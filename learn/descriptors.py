@@ -12,7 +12,6 @@ import numpy as np
 from scipy import sparse
 
 from simulate.box import minimum_image, neighbour_pairs, wrap
-from simulate.command import InputError
 
 if TYPE_CHECKING:
     import freud
@@ -52,10 +51,7 @@ def neighbours(positions: np.ndarray, box: np.ndarray, cutoff: float) -> Neighbo
 
     Raises InputError where the box is too small for the cutoff.
     """
-    try:
-        pairs = neighbour_pairs(positions, box, cutoff)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    pairs = neighbour_pairs(positions, box, cutoff)
     both = np.concatenate([pairs, pairs[:, ::-1]])
     both = both[np.lexsort((both[:, 1], both[:, 0]))]
     vectors = minimum_image(positions[both[:, 1]] - positions[both[:, 0]], box)
@@ -77,9 +73,9 @@ def averages(values: np.ndarray, positions: np.ndarray, box: np.ndarray, length:
     return np.stack(result)
 
 
-def coordination(positions: np.ndarray, box: np.ndarray, cutoff: float = FIRST_SHELL) -> np.ndarray:
-    """Return the number of neighbours closer than `cutoff` of each particle, shape (N,)."""
-    return np.bincount(neighbours(positions, box, cutoff).centre, minlength=len(positions)).astype(np.float64)
+def coordination(positions: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Return the number of neighbours in the first shell of each particle, shape (N,)."""
+    return np.bincount(neighbours(positions, box, FIRST_SHELL).centre, minlength=len(positions)).astype(np.float64)
 
 
 def local_density(positions: np.ndarray, box: np.ndarray) -> np.ndarray:

@@ -44,7 +44,9 @@ class Incidence:
         start = _starts(receivers, nodes)
         outgoing = torch.argsort(senders, stable=True)
         out_start = _starts(senders, nodes)
-        return cls(senders, receivers, start, outgoing, out_start, _pieces(start, len(senders)))
+        whole = [(0, nodes, 0, len(senders))]
+        in_cache = runs_of_nodes(start, PIECE * torch.get_num_threads()) if senders.device.type == "cpu" else whole
+        return cls(senders, receivers, start, outgoing, out_start, in_cache)
 
 
 def _starts(ends: torch.Tensor, nodes: int) -> torch.Tensor:
@@ -52,12 +54,12 @@ def _starts(ends: torch.Tensor, nodes: int) -> torch.Tensor:
     return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
 
 
-def _pieces(start: torch.Tensor, edges: int) -> list[tuple[int, int, int, int]]:
-    """Return (first node, last node, first edge, last edge) of runs of about PIECE edges."""
-    if start.device.type != "cpu":
-        return [(0, len(start) - 1, 0, edges)]
-    size = PIECE * torch.get_num_threads()
-    wanted = torch.arange(0, edges, size)
+def runs_of_nodes(start: torch.Tensor, size: int) -> list[tuple[int, int, int, int]]:
+    """Return (first node, last node, first edge, last edge) of runs of whole nodes with about `size` edges.
+
+    start (N + 1,): the edges into node i are start[i]:start[i+1].
+    """
+    wanted = torch.arange(0, int(start[-1]), size)
     nodes = torch.unique(torch.cat([torch.searchsorted(start, wanted), torch.tensor([len(start) - 1])])).tolist()
     at = start[nodes].tolist()
     return [(a, b, at[i], at[i + 1]) for i, (a, b) in enumerate(pairwise(nodes))]

@@ -14,8 +14,8 @@ from learn import dataset
 from learn.dataset import Sample
 from simulate import command, options, store
 from simulate.command import InputError
+from simulate.kob_andersen import SPECIES
 
-SPECIES = {"A": 0, "B": 1}
 COLUMNS = (
     "source",
     "temperature",
@@ -109,10 +109,10 @@ def write_predictions(
             file.create_group(name)["prediction"] = prediction
 
 
-def common(graphs: Path, samples: Sequence[Sample]) -> dict:
+def shared_columns(graphs: Path, samples: Sequence[Sample]) -> dict:
     """Return the columns that all models of one graphs.h5 share: temperature, n_runs, n_train."""
     return {
-        "temperature": dataset.settings(graphs).get("temperature", ""),
+        "temperature": dataset.settings(graphs)["temperature"],
         "n_runs": samples[0].n_runs or "",
         "n_train": len(dataset.samples(graphs, "train")),
     }
@@ -143,7 +143,7 @@ def main() -> None:
     with command.about(arguments.graphs):
         samples = [dataset.load(arguments.graphs, name).at(trained.time) for name in names]
     predictions = [trained.predict(sample.graph, sample.inherent_positions) for sample in samples]
-    shared = common(arguments.graphs, samples) | {
+    shared = shared_columns(arguments.graphs, samples) | {
         "source": arguments.source,
         "model": arguments.name or trained.settings["model"],
         "seed": trained.settings.get("seed", 0),

@@ -41,10 +41,7 @@ def build(positions: np.ndarray, types: np.ndarray, box: np.ndarray, cutoff: flo
     Self-edges are part of the published network: its checkpoint predicts nothing without them.
     Raises InputError where the box is too small for the cutoff.
     """
-    try:
-        pairs = neighbour_pairs(positions, box, cutoff)
-    except ValueError as error:
-        raise InputError(str(error)) from None
+    pairs = neighbour_pairs(positions, box, cutoff)
     own = np.arange(len(types))
     senders = np.concatenate([pairs[:, 0], pairs[:, 1], own])
     receivers = np.concatenate([pairs[:, 1], pairs[:, 0], own])

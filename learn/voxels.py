@@ -118,8 +118,10 @@ def predict(model: nn.Sequential, grids: np.ndarray) -> np.ndarray:
         ).numpy()
 
 
-def predictions(train: Sequence, validation: Sequence, test: Sequence, species: int, seed: int) -> list[np.ndarray]:
-    """Train on samples (learn.dataset.Sample) and return the prediction (M, N) of each test sample.
+def predictions(
+    train: Sequence[Sample], validation: Sequence[Sample], test: Sequence[Sample], species: int, seed: int
+) -> list[np.ndarray]:
+    """Train on samples and return the prediction (M, N) of each test sample.
 
     Particles of other species get NaN. Inherent positions are drawn where the samples have them.
     """
@@ -132,17 +134,13 @@ def predictions(train: Sequence, validation: Sequence, test: Sequence, species: 
         centres = np.flatnonzero(graph.types == species)
         prediction = np.full(sample.propensity.shape, np.nan)
         for part in np.array_split(centres, -(-len(centres) // 512)):
-            grids = draw(_positions(sample), graph.types, graph.box, part)
+            grids = draw(sample.quenched_positions, graph.types, graph.box, part)
             prediction[:, part] = (mean + scale * predict(model, grids)).T
         result.append(prediction)
     return result
 
 
-def _positions(sample: Sample) -> np.ndarray:
-    return sample.graph.positions if sample.inherent_positions is None else sample.inherent_positions
-
-
-def _drawn(samples: Sequence, species: int, particles: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _drawn(samples: Sequence[Sample], species: int, particles: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return grids and propensities (C, M) of particles chosen at random from all samples alike."""
     random = seeds.generator(seed, "neighbourhoods")
     grids, targets = [], []
@@ -150,6 +148,6 @@ def _drawn(samples: Sequence, species: int, particles: int, seed: int) -> tuple[
         graph = sample.graph
         mine = np.flatnonzero(graph.types == species)
         chosen = random.choice(mine, min(len(mine), -(-particles // len(samples))), replace=False)
-        grids.append(draw(_positions(sample), graph.types, graph.box, chosen))
+        grids.append(draw(sample.quenched_positions, graph.types, graph.box, chosen))
         targets.append(sample.propensity[:, chosen].T)
     return np.concatenate(grids), np.concatenate(targets)

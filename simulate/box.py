@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
+from simulate.command import InputError
+
 
 def wrap(positions: np.ndarray, box: np.ndarray) -> np.ndarray:
     """Return positions (..., 3) moved by whole box edges into [0, L)."""
@@ -22,11 +24,11 @@ def neighbour_pairs(positions: np.ndarray, box: np.ndarray, cutoff: float) -> np
     A pair that lies at the cutoff to within rounding is decided in single precision, strictly
     below, as the published network's code does. The cutoff must be below half the shortest edge.
 
-    Raises ValueError where the box is too small for the cutoff.
+    Raises InputError where the box is too small for the cutoff.
     """
     box = np.asarray(box, dtype=np.float64)
     if cutoff > box.min() / 2:
-        raise ValueError(f"box edge {box.min():.3f} is below two cutoffs of {cutoff}")
+        raise InputError(f"box edge {box.min():.3f} is below two cutoffs of {cutoff}")
     wrapped = wrap(np.asarray(positions, dtype=np.float64), box)
     pairs = cKDTree(wrapped, boxsize=box).query_pairs(cutoff * (1 + 1e-5), output_type="ndarray")
     single = wrapped.astype(np.float32)

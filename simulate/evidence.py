@@ -11,9 +11,8 @@ import freud
 import numpy as np
 
 from simulate.box import wrap
+from simulate.scattering import self_intermediate_scattering
 
-# The wave number of the first peak of the A-A structure factor at density 1.2.
-WAVE_NUMBER = 7.25
 # In standard errors. Over good runs the measured drift is narrower than a standard normal variable (tests/simulate).
 LARGEST_DRIFT = 5.0
 LARGEST_F_S = 0.2
@@ -74,7 +73,7 @@ def gather(
     length = np.sqrt((displacement**2).sum(axis=1))
     return Evidence(
         energy_drift=energy_drift(energies, relaxation_times),
-        F_s_since_quench=self_intermediate_scattering(length),
+        F_s_since_quench=float(self_intermediate_scattering(length)),
         rms_displacement=float(np.sqrt((length**2).mean())),
         crystalline_fraction=crystalline_fraction(after, box),
     )
@@ -91,11 +90,6 @@ def energy_drift(energies: np.ndarray, relaxation_times: float) -> float:
     spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
     independent = max(1.0, relaxation_times / 3)
     return float((second.mean() - first.mean()) / (spread * np.sqrt(2 / independent)))
-
-
-def self_intermediate_scattering(length: np.ndarray, wave_number: float = WAVE_NUMBER) -> float:
-    """Return F_s(k) = <sin(k d) / (k d)>, the average over directions of <exp(i k.d)>, of displacements d (n,)."""
-    return float(np.sinc(wave_number * length / np.pi).mean())
 
 
 def crystalline_fraction(positions: np.ndarray, box: np.ndarray) -> float:

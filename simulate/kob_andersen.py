@@ -17,6 +17,7 @@ from simulate.box import minimum_image, wrap
 from simulate.command import InputError
 
 A, B = 0, 1
+SPECIES = {"A": A, "B": B}
 EPSILON = np.array([[1.0, 1.5], [1.5, 0.5]])
 SIGMA = np.array([[1.0, 0.8], [0.8, 0.88]])
 # In units of each pair's own sigma.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import radial_distribution as rdf
-from simulate import store
+from simulate import store, trajectory
 from simulate.command import InputError
 from simulate.kob_andersen import SIGMA
 
@@ -71,7 +71,7 @@ def test_files_are_averaged_frame_by_frame(tmp_path):
     run = {**shared, "time": np.array([0.0, 1.0]), "positions": frames[:2]}
     store.write(tmp_path / "run.h5", "relaxation_run", run, {})
     store.write(tmp_path / "sample.h5", "sample", {**shared, "positions": frames[2]}, {})
-    rdf.trajectory(frames, types, BOX).save_pdb(str(tmp_path / "trajectory.pdb"))
+    trajectory.frames(frames, types, BOX, np.arange(3.0)).save_pdb(str(tmp_path / "trajectory.pdb"))
     ours = rdf.over_files([tmp_path / "run.h5", tmp_path / "sample.h5"], None, 0.1)
     theirs = rdf.over_files([tmp_path / "trajectory.pdb"], None, 0.1)
     assert ours[2] == pytest.approx(50 / 216)

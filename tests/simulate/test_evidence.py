@@ -34,15 +34,6 @@ def test_energy_that_falls_is_seen():
     assert max(drifts) < -evidence.LARGEST_DRIFT
 
 
-@pytest.mark.physics
-def test_scattering_function_of_gaussian_displacements():
-    """<exp(ik.d)> = exp(-k^2 s^2 / 2) for Gaussian displacements of width s."""
-    d = np.random.default_rng(1).normal(scale=0.15, size=(200_000, 3))
-    found = evidence.self_intermediate_scattering(np.linalg.norm(d, axis=1))
-    assert found == pytest.approx(np.exp(-(7.25**2) * 0.15**2 / 2), abs=0.003)
-    assert evidence.self_intermediate_scattering(np.zeros(3)) == 1
-
-
 def lattice(basis, cells, density=1.2):
     corners = np.stack(np.meshgrid(*[np.arange(cells)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3)
     sites = (corners + np.array(basis)).reshape(-1, 3)

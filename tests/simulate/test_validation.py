@@ -11,9 +11,10 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
-from simulate import configuration, dynamics, equilibrate, evidence, kob_andersen, platform
+from simulate import configuration, dynamics, equilibrate, kob_andersen, platform
 from simulate.box import minimum_image, neighbour_pairs
 from simulate.dynamics import Dynamics, Engine
+from simulate.scattering import self_intermediate_scattering
 from tests.simulate.validation import N, canonical, equilibrated, mean_and_error, row
 
 pytestmark = [pytest.mark.slow, pytest.mark.physics]
@@ -189,7 +190,7 @@ def test_relaxation_time_at_2_0(device):
 
     def crossing(track):
         moved = [np.linalg.norm(track[lag:] - track[:-lag], axis=-1) for lag in range(1, 12)]
-        values = [evidence.self_intermediate_scattering(lengths, 7.28) for lengths in moved]
+        values = [self_intermediate_scattering(lengths, 7.28).mean() for lengths in moved]
         return float(np.interp(-np.exp(-1), -np.array(values), 0.06 * np.arange(1, 12)))
 
     parts = [crossing(part) for part in np.array_split(np.array(track), 4)]
