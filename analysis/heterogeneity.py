@@ -7,7 +7,6 @@ Over the predicted (test) configurations and A particles. Every quantity is give
 chi_4(t) of the trajectories themselves is in relaxation.h5 (analysis.relaxation).
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis import fields
-from simulate import command, options, store
+from simulate import command, options, store, tables
 from simulate.box import minimum_image
 from simulate.command import InputError
 
@@ -169,6 +168,16 @@ def compare(graphs: str | Path, predictions: Sequence[str | Path]) -> dict[str, 
     return arrays
 
 
+def table(arrays: dict[str, np.ndarray], temperature: float | None) -> list[dict]:
+    """Return one row per time and field, with the quantities of SUMMARY and their errors."""
+    return [
+        {"temperature": temperature, "time": time, "field": field}
+        | {f"{name}{end}": arrays[f"{name}{end}_{field}"][index] for end in ("", "_error") for name in SUMMARY}
+        for index, time in enumerate(arrays["time"])
+        for field in ("true", "predicted")
+    ]
+
+
 def main() -> None:
     """Read the arguments, compute, write."""
     parser = options.Parser(prog="python -m analysis.heterogeneity", description=__doc__.splitlines()[0])
@@ -182,13 +191,8 @@ def main() -> None:
     temperature = fields.read(arguments.graphs, temperature=arguments.temperature).temperature
     store.write(arguments.output, "heterogeneity", arrays, {"temperature": temperature, "bin_width": BIN_WIDTH})
     if arguments.table:
-        with store.text(arguments.table) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("temperature", "time", "field", *SUMMARY, *(f"{name}_error" for name in SUMMARY)))
-            for index, time in enumerate(arrays["time"]):
-                for field in ("true", "predicted"):
-                    numbers = [arrays[f"{name}{end}_{field}"][index] for end in ("", "_error") for name in SUMMARY]
-                    writer.writerow((temperature, time, field, *numbers))
+        rows = table(arrays, temperature)
+        tables.write(arguments.table, list(rows[0]), rows)
     for index, time in enumerate(arrays["time"]):
         widths = ", ".join(f"{f}: width {arrays[f'relative_width_{f}'][index]:.3f}" for f in ("true", "predicted"))
         print(f"t = {time:g}: {widths} of the mean")

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from analysis import tables
 from learn.evaluate import COLUMNS, table
-from simulate import command, options
+from simulate import command, options, tables
 from simulate.command import InputError
 
 

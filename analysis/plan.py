@@ -5,7 +5,6 @@ configurations that gives hours, disk and jobs by stage and temperature. The tab
 then shows it beside what was used.
 """
 
-import csv
 import json
 import sys
 import time
@@ -17,7 +16,7 @@ import numpy as np
 import yaml
 
 from analysis import costs
-from simulate import command, options, store
+from simulate import command, options, tables
 from simulate.command import InputError
 from simulate.configuration import Configuration
 
@@ -144,17 +143,6 @@ def _rounded(value: float) -> float:
     return float(f"{value:.2g}")
 
 
-def write(path: Path, rows: list[dict]) -> None:
-    """Write the rows as CSV."""
-    with store.text(path) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
-            )
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = options.Parser(prog="python -m analysis.plan", description=__doc__.splitlines()[0])
@@ -172,7 +160,7 @@ def main() -> None:
     rows = table(config, arguments.samples)
     print(text(rows))
     if arguments.output is not None:
-        write(arguments.output, rows)
+        tables.write(arguments.output, COLUMNS, rows, ".6g")
 
 
 def _read(given: str) -> dict:

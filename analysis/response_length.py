@@ -15,14 +15,13 @@ shell at which the surroundings of half of the marked particles wrap around the 
 the network, not a measured correlation length.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from simulate import command, options, seeds, store
+from simulate import command, options, seeds, store, tables
 from simulate.command import InputError
 
 COLUMNS = (
@@ -180,10 +179,7 @@ def main() -> None:
         "seed": model.get("seed", ""),
     }
     rows = [row for curve in curves for row in lengths(curve, case, time)]
-    with store.text(arguments.output) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(about | row for row in rows)
+    tables.write(arguments.output, COLUMNS, (about | row for row in rows))
     for row in rows:
         print(f"t = {row['time']:g}, {row['kind']}: {row['length']:.3g} +- {row['length_error']:.2g} {row['unit']}")
 

@@ -18,7 +18,6 @@ derivative). A number that is not defined or not known is nan.
 """
 
 import argparse
-import csv
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,10 +27,11 @@ import torch
 from analysis import cases
 from analysis.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, draw, respond
 from learn import checkpoint
-from simulate import command, options, store
+from simulate import command, options, store, tables
 from simulate.command import InputError
 
 COLUMNS = ("kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change")
+SENSITIVITY_COLUMNS = ("time", "distance", "n_pairs", "rms_gradient")
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -71,16 +71,8 @@ def _row(kind: str, changed: np.ndarray, full: np.ndarray, truth: np.ndarray) ->
     }
 
 
-def write(path: str | Path, rows: list[dict], columns: tuple[str, ...]) -> None:
-    """Write rows as CSV."""
-    with store.text(path) as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def sensitivity_table(responses: Responses) -> list[dict]:
-    """Return rows of time, distance (bin centre), n_pairs, rms_gradient: root mean square |d prediction_i / d r_j|."""
+    """Return rows of SENSITIVITY_COLUMNS: distance is a bin's centre, rms_gradient that of |d prediction_i / d r_j|."""
     rows = []
     for time, squares in zip(responses.time, responses.squares.sum(axis=2), strict=True):
         for index, (square, pairs) in enumerate(zip(squares, responses.pairs.sum(axis=1), strict=True)):
@@ -133,12 +125,12 @@ def main() -> None:
     chosen = draw(all_cases, arguments.particles, arguments.seed)
     responses = respond(trained, all_cases, chosen, plan)
     rows = table(responses, plan)
-    write(arguments.output, rows, COLUMNS if len(trained.time) == 1 else ("time", *COLUMNS))
+    tables.write(arguments.output, COLUMNS if len(trained.time) == 1 else ("time", *COLUMNS), rows)
     if arguments.responses:
         about = {"model": trained.settings, "particles": arguments.particles, "seed": arguments.seed}
         write_responses(arguments.responses, responses, plan, about)
     if arguments.sensitivity:
-        write(arguments.sensitivity, sensitivity_table(responses), ("time", "distance", "n_pairs", "rms_gradient"))
+        tables.write(arguments.sensitivity, SENSITIVITY_COLUMNS, sensitivity_table(responses))
     _announce(rows, responses.full.shape[1], plan)
 
 

@@ -8,7 +8,6 @@ times: correlations do not care for the scale, so a network of one time can be t
 as in `learn.evaluate.scores`.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from learn import checkpoint, dataset, evaluate
 from learn.checkpoint import Trained
 from learn.dataset import Sample
-from simulate import command, options, store
+from simulate import command, options, tables
 from simulate.command import InputError
 
 SCORES = ("pcc_mean", "pcc_mean_error", "pcc_all", "ceiling_mean", "ceiling_all", "n_test")
@@ -91,10 +90,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     models = _sources(arguments.models, arguments.trained_at, "trained-at")
     rows = matrix(models, _sources(arguments.graphs, arguments.tested_at, "tested-at"))
-    with store.text(arguments.output) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
+    tables.write(arguments.output, COLUMNS, rows)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ The table has one row per variant: the model, the model without one ingredient, 
 with its paired difference from the model, and the standard errors of both over configurations.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy as np
 
 from learn import checkpoint, descriptors, inherent
 from learn.evaluate import correlation
-from simulate import command, options, published, store
+from simulate import command, options, published, store, tables
 from simulate.command import InputError
 from simulate.kob_andersen import SPECIES
 
@@ -213,10 +212,7 @@ def main() -> None:
         ceiling = np.mean([one.reliability[name] ** 0.5 for one in samples])
         print(f"{len(samples)} configurations, {name}: noise ceiling {ceiling:.4f}")
     rows = table(samples, arguments.folds, not arguments.no_ablation)
-    with store.text(arguments.output) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({k: f"{v:.5f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    tables.write(arguments.output, COLUMNS, rows, ".5f")
     if arguments.pretrained:
         scores = {row["species"]: round(float(row["pcc_mean"]), 4) for row in rows if row["variant"] == "model"}
         checkpoint.save(arguments.pretrained, pretrained(samples, arguments.time, scores))

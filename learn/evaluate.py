@@ -4,7 +4,6 @@
 test configurations are touched.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from learn import dataset
 from learn.dataset import Sample
-from simulate import command, options, store
+from simulate import command, options, store, tables
 from simulate.command import InputError
 from simulate.kob_andersen import SPECIES
 
@@ -92,11 +91,7 @@ def scores(predictions: Sequence[np.ndarray], samples: Sequence[Sample], species
 
 def table(path: Path, rows: Sequence[Mapping]) -> None:
     """Write rows of scores as .csv with the columns of results/metrics.csv."""
-    with store.text(path) as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", restval="")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
+    tables.write(path, COLUMNS, rows, ".6g")
 
 
 def write_predictions(

@@ -6,7 +6,6 @@ A run that was killed goes on from its state file (`OUTPUT.state`) to exactly th
 """
 
 import argparse
-import csv
 import itertools
 import os
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from learn.edges import Incidence
 from learn.fit import RECIPES, Batch, Recipe, fit
 from learn.memory import keep_freed_memory
 from learn.model import Bapst2020
-from simulate import command, options, seeds, store
+from simulate import command, options, seeds, tables
 from simulate.command import InputError
 
 # Fictitious times of steepest descent, sigma^2/epsilon, whose displacements are learned beside the propensity.
@@ -161,14 +160,6 @@ def train_inherent(graphs: Path, time: np.ndarray) -> tuple[checkpoint.Trained, 
     return checkpoint.Trained(network, settings, time, np.zeros(len(time)), np.ones(len(time))), [row]
 
 
-def write_history(path: Path, history: list[dict]) -> None:
-    """Write training curves as .csv: epoch, step, learning_rate, loss, validation_r, validation_r_0, ..."""
-    with store.text(path) as file:
-        writer = csv.DictWriter(file, list(history[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
-
-
 def chosen_times(graphs: Path, indices: list[int] | None) -> np.ndarray:
     """Return the times (M,) with the given indices in graphs.h5, or all."""
     time = dataset.times(graphs)
@@ -214,7 +205,7 @@ def main() -> None:
     add = parser.add_argument
     add("graphs", type=Path, help="graphs.h5")
     add("--output", type=Path, required=True, help="MODEL.pt to write")
-    add("--history", type=Path, help="training curves to write (.csv)")
+    add("--history", type=Path, help="training curves to write (.csv): one row per epoch")
     add(
         "--model",
         choices=["bapst2020", inherent.KIND],
@@ -267,7 +258,7 @@ def main() -> None:
             report=tensorboard(arguments.tensorboard),
         )
     if arguments.history:
-        write_history(arguments.history, history)
+        tables.write(arguments.history, list(history[0]), history)
     checkpoint.save(arguments.output, trained)
     state.unlink(missing_ok=True)
     best = max(history, key=lambda row: row["validation_r"])

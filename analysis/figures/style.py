@@ -17,8 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
-from analysis import tables
-from simulate import provenance, store
+from simulate import provenance, store, tables
 from simulate.command import InputError
 
 # Width of a journal column, in inches.

@@ -7,7 +7,7 @@ import yaml
 from snakemake.utils import update_config
 
 from analysis import costs, plan, used
-from simulate import provenance, store
+from simulate import provenance, store, tables
 from simulate.command import InputError
 from simulate.kob_andersen import expected_tau_alpha
 from tests.conftest import ROOT
@@ -73,7 +73,7 @@ def test_planned_and_used_stand_side_by_side(tmp_path):
     store.write(results / "T1.000/graphs.h5", "graphs", {}, {})
     (benchmarks / "T1.000/bapst2020/all/seed0").mkdir(parents=True)
     (benchmarks / "T1.000/bapst2020/all/seed0/train.tsv").write_text("s\tcpu_time\n100\t7200.0\n")
-    plan.write(tmp_path / "plan.csv", plan.table(config))
+    tables.write(tmp_path / "plan.csv", plan.COLUMNS, plan.table(config), ".6g")
     found = {row["stage"]: row for row in used.used(results, benchmarks)}
     assert found["equilibrate"]["gpu_hours"] > 0
     assert found["equilibrate"]["core_hours"] == 0

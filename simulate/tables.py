@@ -1,11 +1,24 @@
-"""Tables (.csv) that other commands wrote, read with their mistakes named."""
+"""Tables (.csv): written, and read with their mistakes named."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from simulate import provenance
+from simulate import provenance, store
 from simulate.command import InputError
+
+
+def write(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping], form: str = "") -> None:
+    """Write a table with the `columns`: what a row has beside them is left out, what it has not is empty.
+
+    `form` is how floats are written, as ".6g"; not given: all their digits. Raises OSError where it cannot be written.
+    """
+    with store.text(path) as file:
+        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            given = {name: f"{value:{form}}" for name, value in row.items() if form and isinstance(value, float)}
+            writer.writerow({**row, **given})
 
 
 def rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
