@@ -141,7 +141,7 @@ def caption(configuration: fields.Fields, shells: np.ndarray, centre: int) -> st
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.graph", description=__doc__.splitlines()[0])
+    parser = style.parser("graph", __doc__)
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("--sample", help="name of the sample, as s0000 (the first)")
     parser.add_argument(
@@ -150,7 +150,6 @@ def main() -> None:
     parser.add_argument(
         "--temperature", type=options.positive, help="for the caption, where the graphs file does not carry it"
     )
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     configuration = fields.read(arguments.graphs, sample=arguments.sample, temperature=arguments.temperature)
     senders, receivers = fields.edges(arguments.graphs, configuration.sample)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command, options, store
+from simulate import command, store
 from simulate.command import InputError
 
 FIELDS = {"true": "-", "predicted": "--"}
@@ -104,9 +104,8 @@ def caption(entries: dict) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.heterogeneity", description=__doc__.splitlines()[0])
+    parser = style.parser("heterogeneity", __doc__)
     parser.add_argument("files", nargs="+", help="heterogeneity.h5 of one network at all temperatures and times")
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     entries = read(arguments.files)
     style.save(draw(entries), arguments.output, table(entries), caption(entries))

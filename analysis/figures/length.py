@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figures import relaxation, style
-from simulate import command, options
+from simulate import command
 
 COLUMNS = (
     *("temperature", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to", "n_points"),
@@ -213,11 +213,10 @@ def _range(values: np.ndarray) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.length", description=__doc__.splitlines()[0])
+    parser = style.parser("length", __doc__)
     parser.add_argument("lengths", nargs="+", type=Path, help="response_length.csv of networks and controls")
     parser.add_argument("--heterogeneity", nargs="+", type=Path, required=True, help="heterogeneity.csv of one network")
     parser.add_argument("--relaxation", nargs="*", default=[], help="relaxation.h5 of the temperatures, for chi_4")
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     lengths, of_fields = read(arguments.lengths), read_fields(arguments.heterogeneity)
     curves = relaxation.read(arguments.relaxation)

@@ -153,7 +153,7 @@ def caption(configuration: fields.Fields, indices: list[int], share: float) -> s
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.maps", description=__doc__.splitlines()[0])
+    parser = style.parser("maps", __doc__)
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")
     parser.add_argument("--sample", help="name of the sample, as s0000 (the first predicted)")
@@ -164,7 +164,6 @@ def main() -> None:
         "--times", type=options.positive, nargs="+", help="show the times nearest to these (shortest and longest)"
     )
     parser.add_argument("--most-mobile", type=float, default=0.1, metavar="SHARE", help="share of dots (0.1)")
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     share = arguments.most_mobile
     if not 0 < share < 1:

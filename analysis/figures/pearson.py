@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import relaxation, scores, style
-from simulate import command, options
+from simulate import command
 
 
 def draw(series: list[scores.Series], tau_alpha: dict[float, float]) -> Figure:
@@ -135,11 +135,10 @@ def caption(series: list[scores.Series], species: str) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.pearson", description=__doc__.splitlines()[0])
+    parser = style.parser("pearson", __doc__)
     parser.add_argument("metrics", help="metrics.csv")
     parser.add_argument("--relaxation", nargs="*", default=[], help="relaxation.h5 of the temperatures, for tau_alpha")
     parser.add_argument("--species", default="A", choices=("A", "B"), help="whose scores (A)")
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     series = scores.read(arguments.metrics, arguments.species)
     curves = relaxation.read(arguments.relaxation)

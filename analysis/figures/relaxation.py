@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command, options, store
+from simulate import command, store
 from simulate.command import InputError
 
 NAMES = ("time", "F_s", "F_s_error", "msd", "tau_alpha", "sampling_time")
@@ -87,9 +87,8 @@ def read(paths: list[str]) -> dict[float, store.Contents]:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.relaxation", description=__doc__.splitlines()[0])
+    parser = style.parser("relaxation", __doc__)
     parser.add_argument("relaxation", nargs="+", help="relaxation.h5 of every temperature")
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     curves = read(arguments.relaxation)
     style.save(draw(curves), arguments.output, table(curves), caption(curves))

@@ -171,12 +171,11 @@ def caption(rows: dict[str, np.ndarray]) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.response", description=__doc__.splitlines()[0])
+    parser = style.parser("response", __doc__)
     parser.add_argument("responses", nargs="+", help="tables of analysis.shells")
     parser.add_argument(
         "--temperatures", type=options.positive, nargs="+", required=True, help="the temperature of every file"
     )
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     rows = read(arguments.responses, arguments.temperatures)
     style.save(draw(rows), arguments.output, table(rows), caption(rows))

@@ -80,13 +80,12 @@ def caption(configurations: list[fields.Fields]) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.scatter", description=__doc__.splitlines()[0])
+    parser = style.parser("scatter", __doc__)
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")
     parser.add_argument(
         "--temperature", type=options.positive, help="for the caption, where the graphs file does not carry it"
     )
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     names = fields.samples(arguments.predictions[0])
     configurations = [

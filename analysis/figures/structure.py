@@ -72,10 +72,9 @@ def caption(curves: dict[float, store.Contents]) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.structure", description=__doc__.splitlines()[0])
+    parser = style.parser("structure", __doc__)
     parser.add_argument("files", nargs="+", help="radial_distribution.h5, one per temperature")
     parser.add_argument("--temperatures", nargs="+", type=options.positive, required=True, help="one per file")
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     curves = read(arguments.files, arguments.temperatures)
     style.save(draw(curves), arguments.output, table(curves), caption(curves))

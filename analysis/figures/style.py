@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
-from simulate import provenance, store, tables
+from simulate import options, provenance, store, tables
 from simulate.command import InputError
 
 # Width of a journal column, in inches.
@@ -114,6 +114,13 @@ def save(figure: Figure, output: Path, table: Mapping[str, Sequence | np.ndarray
         figure.savefig(path, metadata={"Description": made})
     with store.replacing(output) as path:
         figure.savefig(path, metadata={"Date": None, "Description": made})
+
+
+def parser(name: str, description: str) -> options.Parser:
+    """Return the parser of `python -m analysis.figures.NAME`, described by its first line; it knows `--output`."""
+    made = options.Parser(prog=f"python -m analysis.figures.{name}", description=description.splitlines()[0])
+    made.add_argument("--output", required=True, type=svg, help="the figure (.svg)")
+    return made
 
 
 def svg(name: str) -> Path:

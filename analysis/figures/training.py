@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command, options
+from simulate import command
 from simulate.command import InputError
 
 COLUMNS = ("step", "loss", "validation_r")
@@ -64,10 +64,9 @@ def caption(histories: dict[str, dict[str, np.ndarray]]) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.training", description=__doc__.splitlines()[0])
+    parser = style.parser("training", __doc__)
     parser.add_argument("histories", nargs="+", help="history.csv of every network")
     parser.add_argument("--labels", nargs="+", required=True, help="a name for each, as 'T = 0.7'")
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     if len(set(arguments.labels)) != len(arguments.histories):
         raise InputError(

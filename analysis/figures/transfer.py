@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command, options
+from simulate import command
 
 COLUMNS = (
     *("trained_temperature", "trained_time", "temperature", "time"),
@@ -94,9 +94,8 @@ def caption(rows: dict[str, np.ndarray]) -> str:
 
 def main() -> None:
     """Read the arguments, draw, write."""
-    parser = options.Parser(prog="python -m analysis.figures.transfer", description=__doc__.splitlines()[0])
+    parser = style.parser("transfer", __doc__)
     parser.add_argument("tables", nargs="+", help="tables of analysis.transfer (.csv) of one network")
-    parser.add_argument("--output", required=True, type=style.svg, help="the figure (.svg)")
     arguments = parser.parse_args()
     rows = read(arguments.tables)
     style.save(draw(rows), arguments.output, rows, caption(rows))
