@@ -82,17 +82,6 @@ def test_what_changed_or_is_gone_is_named(results, tmp_path):
     assert "samples/s0001/sample.h5 is missing" in last
 
 
-def test_equal_figures_are_equal_files(results, monkeypatch):
-    monkeypatch.chdir(results)
-    before = Path("figures/pearson.svg").read_bytes()
-    monkeypatch.setattr(provenance, "_read", {})
-    words = CHAIN[-1].split()
-    monkeypatch.setattr(sys, "argv", words)
-    monkeypatch.setattr(provenance, "command", lambda: words)
-    importlib.import_module(words[0]).main()
-    assert Path("figures/pearson.svg").read_bytes() == before
-
-
 def test_a_file_of_nobody_is_refused_in_one_line(tmp_path):
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

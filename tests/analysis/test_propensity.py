@@ -9,7 +9,6 @@ import pytest
 
 from analysis import propensity
 from simulate import store
-from simulate.command import InputError
 
 
 def ensemble(n_runs=20, n_particles=4000, noise=1.0, seed=0):
@@ -130,25 +129,6 @@ def test_file_to_file(tmp_path):
     np.testing.assert_allclose(found["propensity"], moved.mean(axis=1), rtol=1e-6)
     assert found["ceiling_A"].shape == found["reliability_B"].shape == (2,)
     assert (found.settings["temperature"], found.settings["n_runs"]) == (0.7, 4)
-
-
-def test_bad_input_is_one_line(tmp_path):
-    isoconfigurational(tmp_path / "one.h5", n_runs=1)
-    isoconfigurational(tmp_path / "shape.h5", targets=np.zeros((2, 4, 4, 3), np.float32))
-    for path, words in ((tmp_path / "one.h5", "at least 2"), (tmp_path / "shape.h5", "(2, R, 5, 3)")):
-        done = command_line(path, tmp_path / "out.h5")
-        assert done.returncode == 2
-        assert str(path) in done.stderr
-        assert words in done.stderr
-        assert len(done.stderr.splitlines()) == 1
-        assert not (tmp_path / "out.h5").exists()
-    with pytest.raises(InputError, match="no such file"):
-        propensity.read(tmp_path / "absent.npz")
-
-
-def test_start_loads_neither_torch_nor_openmm():
-    code = "import sys, analysis.propensity; print([n for n in ('torch', 'openmm', 'mdtraj') if n in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
 @pytest.mark.physics

@@ -235,7 +235,7 @@ def test_several_times_lead_with_a_time_column(files):
     assert [row.split(",")[0] for row in rows[1:]] == ["0.1", "1.0"]
 
 
-def test_bad_input_is_named(files, trained, monkeypatch):
+def test_a_truth_that_does_not_belong_is_refused(files, trained):
     wrong = {"types": np.zeros(5, np.int8), "time": np.array([0.1]), "propensity": np.ones((1, 5))}
     store.write(files / "wrong.h5", "propensity", wrong, {})
     with pytest.raises(InputError, match=r"wrong\.h5: its particles"):
@@ -244,17 +244,6 @@ def test_bad_input_is_named(files, trained, monkeypatch):
     store.write(files / "late.h5", "propensity", late, {})
     with pytest.raises(InputError, match="hold none of the network's"):
         cases.read(files / "sample.h5", trained, files / "late.h5")
-    for arguments, words in (
-        (["--shells", 2, 1], "--shells"),
-        (["--shells", 1.5], "whole numbers"),
-        (["--shells", 1, "--delta", 0], "--delta"),
-        (["--shells", 1, "--particles", 0], "--particles"),
-    ):
-        start = ["shells", files / "one.pt", files / "sample.h5", files / "no.csv", "--kind", "removal"]
-        monkeypatch.setattr(sys, "argv", [str(word) for word in (*start, *arguments)])
-        with pytest.raises(InputError, match=words):
-            shells.main()
-        assert not (files / "no.csv").exists()
 
 
 @pytest.mark.physics

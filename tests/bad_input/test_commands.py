@@ -55,6 +55,8 @@ BAD = {
         "simulate.published isoconfig_T0.44.npz --sample out.h5 --ensemble out2.h5", 2, "expected --time"),
     "F_s that is not there": (
         "simulate.published public.pickle --sample out.h5 --ensemble out2.h5 --is-values 0.7", 2, "no time with F_s = 0.7"),
+    "a missing ensemble": ("analysis.propensity absent.npz out.h5", 2, r"absent\.npz: no such file"),
+    "half precision": (f"{EQUILIBRATE} --particles 160 --temperature 1 --precision half", 2, "--precision: .*'half'"),
     "a pretrained model that is none": ("learn.predict gpt sample.h5 out.h5", 2, "no pretrained model of that name; there"),
     "fractions beyond one": (
         "learn.graph samples/s0000 --validation 0.5 --test 0.6 --output out.h5", 2, "expected fractions whose sum is below 1"),

@@ -204,6 +204,9 @@ BAD = {
         "times of terabytes": (saved(time=torch.zeros(1).expand(10**12)), "do not fit together"),
         "another network": (saved(settings='{"model": "gpt"}'), "unknown or missing 'gpt'"),
         "a sample": (swapped("sample.h5"), "not a whole archive"),
+        "a list": (lambda path: torch.save([1, 2], path), "expected a checkpoint, found list"),
+        "weights alone": (lambda path: torch.save(good.trained().network.state_dict(), path), "expected a checkpoint of this"),
+        "no weights": (saved(weights={}), "its weights do not fit the network"),
     },
     "predictions.h5": {
         "of another sample": (lambda path: edited(s0000=None)(path), "holds no samples"),

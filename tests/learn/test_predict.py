@@ -43,21 +43,3 @@ def test_the_public_formats(model, reference, name, n, tmp_path):
     result = predict(model, reference / name, tmp_path / "out.h5")
     assert result.returncode == 0, result.stderr
     assert store.read(tmp_path / "out.h5")["propensity"].shape == (2, n)
-
-
-@pytest.mark.parametrize("wrong", ["model", "configuration", "output"])
-def test_one_line_for_a_mistake(model, sample_folders, wrong, tmp_path):
-    given = {"model": model, "configuration": sample_folders[1] / "sample.h5", "output": tmp_path / "out.h5"}
-    (tmp_path / "broken.pt").write_text("no model")
-    (tmp_path / "file").write_text("")
-    given[wrong] = {
-        "model": tmp_path / "broken.pt",
-        "configuration": tmp_path / "none.h5",
-        "output": tmp_path / "file/x",
-    }[wrong]
-    result = predict(*given.values())
-    assert result.returncode in (1, 2)
-    assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith("error: ")
-    assert "Traceback" not in result.stderr
-    assert not (tmp_path / "out.h5").exists()

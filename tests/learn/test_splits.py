@@ -20,13 +20,6 @@ def test_three_samples_fill_all_three_splits():
     assert {splits.split(f"s{number:04d}", 0.15, 0.2) for number in range(3)} == set(splits.SPLITS)
 
 
-@given(some.lists(some.text(min_size=1), min_size=1, max_size=30, unique=True), some.randoms())
-def test_neither_company_nor_order_moves_a_sample(names, random):
-    alone = {name: splits.split(name, 0.2, 0.2) for name in names}
-    shuffled = random.sample(names, len(names))
-    assert {name: splits.split(name, 0.2, 0.2) for name in shuffled} == alone
-
-
 @given(some.text(min_size=1), fraction)
 def test_a_larger_test_fraction_keeps_every_test_sample(name, test):
     """What was tested on once is never trained on because somebody asked for more tests."""

@@ -29,12 +29,6 @@ def test_energy_prints_one_line_of_json(sample):
     assert found["temperature"] == 1.0
 
 
-def test_missing_file_is_one_line(tmp_path):
-    done = stages.run("energy", tmp_path / "absent.h5")
-    assert done.returncode == 2
-    assert stages.error_of(done).endswith("absent.h5: no such file")
-
-
 @pytest.mark.physics
 def test_pressure_grows_by_the_ideal_share(sample, monkeypatch, capsys):
     pressures = []

@@ -51,19 +51,3 @@ def test_bath_melts_cools_and_holds():
     assert [protocol.bath(step) for step in (0, 100, 150, 200, 1000)] == [2.0, 2.0, 1.25, 0.5, 0.5]
     quench = Protocol(melt=100, cooled=100, total=1000, melt_temperature=2.0, temperature=0.5)
     assert [quench.bath(step) for step in (99, 100)] == [2.0, 0.5]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (("--temperature", -1), "--temperature: -1, expected a positive number"),
-        (("--particles", 100), "expected at least two cutoffs"),
-        (("--melt-temperature", 0.5), "--melt-temperature: 0.5, expected at least --temperature"),
-        (("--platform", "Metal"), "platform: 'Metal', expected auto or one of those available"),
-        (("--precision", "half"), "--precision"),
-    ],
-)
-def test_impossible_settings_are_named(tmp_path, monkeypatch, change, message):
-    with pytest.raises(InputError, match=message):
-        stages.call(monkeypatch, main, *QUICK, *change, "--output", tmp_path / "sample.h5")
-    assert not any(tmp_path.iterdir())
