@@ -26,9 +26,8 @@ from simulate.dynamics import Dynamics, Engine
 TEMPERATURE = 0.7
 
 
-def liquid(n: int):
-    """Return a liquid at T = 0.7, melted and briefly cooled, as a start for both engines."""
-    device = platform.choose("CPU")
+def liquid(n: int, device: platform.Device):
+    """Return positions, types, box, velocities of a liquid at T = 0.7, melted and briefly cooled, made on a device."""
     stream = seeds.generator(1, "benchmark", TEMPERATURE, n)
     positions, types, box = equilibrate.start(n, kob_andersen.DENSITY, stream, device)
     protocol = equilibrate.Protocol(300, 600, 1000, 2.0, TEMPERATURE)
@@ -69,7 +68,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("| N | engine | 10^6 particle-steps per core-second | of lj/cut (median over rounds) |\n|---|---|---|---|")
     for n in arguments.particles:
-        start, steps = liquid(n), max(200, 1_000_000 // n)
+        start, steps = liquid(n, platform.choose("CPU")), max(200, 1_000_000 // n)
         rounds = []
         for _ in range(arguments.rounds):
             sides = [openmm_side(start, steps, arguments.time_step)]

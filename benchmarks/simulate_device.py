@@ -13,8 +13,8 @@ import multiprocessing
 import statistics
 from dataclasses import dataclass
 
-from benchmarks.simulate import TEMPERATURE
-from simulate import command, dynamics, ensemble, equilibrate, kob_andersen, platform, seeds
+from benchmarks.simulate import TEMPERATURE, liquid
+from simulate import command, dynamics, ensemble, platform
 from simulate.configuration import Configuration
 from simulate.dynamics import Dynamics, Engine
 
@@ -33,16 +33,6 @@ class Way:
     def __str__(self) -> str:
         kind = "processes" if self.apart else "threads"
         return f"{self.precision} | {self.count} {kind if self.count > 1 else ''} | {self.edge}"
-
-
-def liquid(n: int, device: platform.Device) -> Configuration:
-    """Return a liquid at T = 0.7, made on the device itself."""
-    stream = seeds.generator(1, "benchmark", TEMPERATURE, n)
-    positions, types, box = equilibrate.start(n, kob_andersen.DENSITY, stream, device)
-    protocol = equilibrate.Protocol(300, 600, 1000, 2.0, TEMPERATURE)
-    engine = Engine(types, box, Dynamics("langevin", 2.0, 0.005, 1.0), device)
-    found = equilibrate.equilibrate(positions, engine, protocol, equilibrate.Progress(), stream)
-    return Configuration(found, types, box, TEMPERATURE)
 
 
 def engine_of(system: Configuration, device: platform.Device) -> Engine:
@@ -91,7 +81,8 @@ def ways_of(arguments: argparse.Namespace) -> list[Way]:
 def main() -> None:
     arguments = _arguments()
     device = platform.choose(arguments.platform)
-    start, ways = liquid(arguments.particles, device), ways_of(arguments)
+    positions, types, box, _ = liquid(arguments.particles, device)
+    start, ways = Configuration(positions, types, box, TEMPERATURE), ways_of(arguments)
     found = {way: [] for way in ways}
     with command.progress(arguments.rounds * len(ways), "ways", "way") as bar:
         for _ in range(arguments.rounds):

@@ -64,7 +64,8 @@ def main() -> None:
     parser.add_argument("--particles", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
-    start, device = liquid(arguments.particles), platform.choose("CPU")
+    device = platform.choose("CPU")
+    start = liquid(arguments.particles, device)
     engines = {name: engine_of(text, start, device) for name, text in expressions().items()}
     energies = [engine.energies()[0] for name, engine in engines.items() if name != "no force"]
     assert max(energies) - min(energies) < 1e-5, energies

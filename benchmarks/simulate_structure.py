@@ -20,18 +20,18 @@ EDGES = np.linspace(0.7, 1.5, 401)
 FITS = ((0.02, 2), (0.03, 2), (0.04, 2), (0.06, 2), (0.04, 3), (0.06, 3), (0.06, 5), (0.1, 7))
 
 
-def pair_counts(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Return the pairs AA and AB per bin of EDGES, shape (2, K)."""
-    pairs = neighbour_pairs(positions, box, EDGES[-1])
+def pair_counts(positions: np.ndarray, types: np.ndarray, box: np.ndarray, edges: np.ndarray = EDGES) -> np.ndarray:
+    """Return the pairs AA and AB per bin between `edges` (K + 1,), shape (2, K)."""
+    pairs = neighbour_pairs(positions, box, edges[-1])
     vectors = minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], box)
     distance, kind = np.sqrt((vectors**2).sum(axis=1)), types[pairs].sum(axis=1)
-    return np.array([np.histogram(distance[kind == one], EDGES)[0] for one in (0, 1)])
+    return np.array([np.histogram(distance[kind == one], edges)[0] for one in (0, 1)])
 
 
-def radial(counts: np.ndarray, types: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Return g_AA and g_AB (2, K) of mean pair counts (2, K)."""
+def radial(counts: np.ndarray, types: np.ndarray, box: np.ndarray, edges: np.ndarray = EDGES) -> np.ndarray:
+    """Return g_AA and g_AB (2, K) of mean pair counts (2, K) between `edges` (K + 1,)."""
     a, b = (types == kob_andersen.A).sum(), (types == kob_andersen.B).sum()
-    shells = 4 / 3 * np.pi * np.diff(EDGES**3) / np.prod(box)
+    shells = 4 / 3 * np.pi * np.diff(edges**3) / np.prod(box)
     return counts / (np.array([[a * (a - 1) / 2], [a * b]]) * shells)
 
 

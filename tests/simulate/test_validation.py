@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.simulate_structure import pair_counts, radial
 from simulate import configuration, dynamics, equilibrate, kob_andersen, platform
-from simulate.box import minimum_image, neighbour_pairs
 from simulate.dynamics import Dynamics, Engine
 from simulate.scattering import self_intermediate_scattering
 from tests.simulate.validation import N, canonical, equilibrated, mean_and_error, row
@@ -37,20 +37,10 @@ def test_energy_and_pressure(temperature):
     assert pressure == pytest.approx(PUBLISHED[temperature][1], abs=4 * pressure_error + 0.02)
 
 
-def pair_counts(positions, types, box) -> np.ndarray:
-    """Pairs AA and AB per bin of EDGES, shape (2, K)."""
-    pairs = neighbour_pairs(positions, box, EDGES[-1])
-    vectors = minimum_image(positions[pairs[:, 1]] - positions[pairs[:, 0]], box)
-    distance, kind = np.sqrt((vectors**2).sum(axis=1)), types[pairs].sum(axis=1)
-    return np.array([np.histogram(distance[kind == one], EDGES)[0] for one in (0, 1)])
-
-
 def first_peaks(counts, types, box) -> np.ndarray:
     """Place and height of the first peaks of g_AA and g_AB, shape (2, 2), from mean pair counts (2, K)."""
-    a, b = (types == 0).sum(), (types == 1).sum()
-    shells = 4 / 3 * np.pi * np.diff(EDGES**3) / np.prod(box)
     middle, found = (EDGES[1:] + EDGES[:-1]) / 2, []
-    for g in counts / (np.array([[a * (a - 1) / 2], [a * b]]) * shells):
+    for g in radial(counts, types, box, EDGES):
         near = slice(g.argmax() - 6, g.argmax() + 7)
         peak = np.polynomial.Polynomial.fit(middle[near], g[near], 5)
         fine = np.linspace(middle[near][0], middle[near][-1], 1000)
@@ -67,7 +57,7 @@ def peaks_and_errors(counts, types, box, blocks):
 @functools.cache
 def peaks_at_2_0():
     frames, types, box = canonical(2.0, DURATION[2.0])
-    return peaks_and_errors(np.array([pair_counts(frame, types, box) for frame in frames]), types, box, 6)
+    return peaks_and_errors(np.array([pair_counts(frame, types, box, EDGES) for frame in frames]), types, box, 6)
 
 
 @pytest.mark.parametrize(("pair", "height"), [(0, 2.80), (1, 3.31)], ids=["AA", "AB"])
@@ -96,7 +86,7 @@ def test_public_configurations_have_the_known_energy_pressure_and_structure(refe
         own = np.std(values, ddof=1) / np.sqrt(len(values))
         row(f"{name}, T = 0.44, public configurations", f"{known} ± {error}", np.mean(values), own)
         assert np.mean(values) == pytest.approx(known, abs=4 * error)
-    counts = np.array([pair_counts(one.positions, one.types, one.box) for one in read])
+    counts = np.array([pair_counts(one.positions, one.types, one.box, EDGES) for one in read])
     found, error = peaks_and_errors(counts, read[0].types, read[0].box, 5)
     for pair, known in enumerate([(1.072, 4.27), (0.883, 5.50)]):
         name = f"first peak of g_A{'AB'[pair]}, T = 0.44, public configurations"
