@@ -15,6 +15,7 @@ include: "workflow/rules/locks.smk"
 configfile: source("config.yaml")
 
 
+include: "workflow/rules/configuration.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/learn.smk"

@@ -1,173 +1,17 @@
-# Everything that the rules share: the configuration, checked; names of temperatures, samples and times; lists of files.
+# What the rules share: lists of files, options for command lines, what a job needs.
 # Nothing here imports torch or openmm: every cluster job reads this file again.
 import json
-import math
 import os
 import re
-import tempfile
+import sys
 from pathlib import Path
 
-import jsonschema
-import yaml
-
 import analysis.costs as costs
-from learn.splits import split
 
-# The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
-POTENTIAL_CUTOFF = 2.5
 # Settings of a network that learn.train takes as they are.
 TRAINING = ("model", "recipe", "learning_rate", "epochs", "control")
 # What the answers of analysis.shells follow from.
 RESPONSES = ("shells", "cases", "responses", "surroundings", "marked")
-
-
-def refuse(key, message):
-    """End before any work, with one line that names the key."""
-    sys.exit(f"error: configuration: {key}: {message}")
-
-
-def typed(value):
-    """Numbers as numbers: what `--config` gives inside a list or a mapping arrives as text."""
-    if isinstance(value, dict):
-        return {key: typed(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [typed(item) for item in value]
-    return yaml.safe_load(value) if isinstance(value, str) and re.fullmatch(r"[-+.\deE]+|true|false", value) else value
-
-
-def check_schema():
-    schema = yaml.safe_load(Path(source("workflow/schemas/config.schema.yaml")).read_text())
-    errors = sorted(
-        jsonschema.Draft202012Validator(schema).iter_errors(config),
-        key=lambda error: len(error.path),
-    )
-    for error in errors:
-        key = ".".join(str(part) for part in error.absolute_path)
-        if error.validator == "additionalProperties":
-            unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
-            known = ", ".join(error.schema.get("properties", {}))
-            refuse(
-                ".".join(filter(None, [key, unknown[0]])),
-                f"unknown key; expected one of {known}",
-            )
-        meaning = error.schema.get("description", "")
-        refuse(key or "top level", error.message + (f" ({meaning})" if meaning else ""))
-
-
-def check_sense():
-    """What the schema cannot say: how the values fit together."""
-    temperatures = config["temperatures"]
-    if len({temperature_name(t) for t in temperatures}) < len(temperatures):
-        refuse("temperatures", f"{temperatures} holds a value twice")
-    if any(abs(round(t, 3) - t) > 1e-9 for t in temperatures):
-        refuse("temperatures", f"{temperatures}: expected at most three decimals")
-    for kind in (float, " tau_alpha"):
-        values = [float(str(t).split()[0]) for t in config["times"] if is_time(t, kind)]
-        if sorted(set(values)) != values:
-            refuse("times", f"{config['times']} are not strictly increasing")
-    edge = (config["liquid"]["particles"] / config["liquid"]["density"]) ** (1 / 3)
-    reach = max(POTENTIAL_CUTOFF, config["graph"]["cutoff"])
-    if "published" not in config and edge <= 2 * reach:
-        refuse(
-            "liquid.particles",
-            f"the box edge is {edge:.2f}, expected more than two cutoffs of {reach}",
-        )
-    controls = {f"{name}_{control}" for name in config["networks"] for control in config["shells"]["controls"]}
-    if taken := controls & set(config["networks"]):
-        refuse("networks", f"{taken.pop()}: the name of a control")
-    if config["relaxation"]["samples"] > config["samples"]:
-        refuse(
-            "relaxation.samples",
-            f"{config['relaxation']['samples']} exceeds samples: {config['samples']}",
-        )
-    if sum(config["split"].values()) >= 1:
-        refuse(
-            "split",
-            f"{config['split']} leave nothing to train on; expected a sum below 1",
-        )
-    parts = [split(identity(s), **config["split"]) for s in SAMPLES]
-    for part in ("train", "validation", "test"):
-        if part not in parts:
-            refuse(
-                "split",
-                f"no {part} configurations among {len(SAMPLES)}; expected more samples or a larger share",
-            )
-    for name, settings in config["networks"].items():
-        if settings["model"] == "inherent" and parts.count("train") < 2:
-            refuse(
-                f"networks.{name}",
-                "one configuration to train on; the linear model expects at least 2: more samples",
-            )
-
-
-def check_writable():
-    folder = Path(config["pathvars"]["results"]).absolute()
-    while not folder.exists():
-        folder = folder.parent
-    try:
-        tempfile.TemporaryDirectory(dir=folder).cleanup()
-    except OSError as error:
-        refuse("pathvars.results", f"{config['pathvars']['results']} cannot be written: {folder}: {error.strerror}")
-
-
-def is_time(time, kind):
-    return isinstance(time, str) and time.endswith(kind) if isinstance(kind, str) else not isinstance(time, str)
-
-
-def temperature_name(temperature):
-    return f"T{temperature:.3f}"
-
-
-def time_name(time):
-    return str(time).replace(" ", "")
-
-
-def published_files():
-    """The public files, in order of their names; sample s0000 is the first."""
-    folder = Path(config["published"]["folder"])
-    files = sorted([*folder.glob("*.npz"), *folder.glob("*.pickle")])
-    if not files:
-        refuse("published.folder", f"{folder} holds no .npz and no .pickle file")
-    return files
-
-
-def published_times():
-    """Which of their times to take from public files: those with given F_s, or the one that the .npz format has."""
-    if [isinstance(t, str) for t in config["times"]] == [False]:
-        return f"--time {config['times'][0]}"
-    values = [
-        t.removeprefix("F_s ") if t != "1 tau_alpha" else f"{math.exp(-1):.8f}" for t in map(str, config["times"])
-    ]
-    if any(not re.fullmatch(r"0\.\d+", value) for value in values):
-        refuse(
-            "times",
-            f"{config['times']}: with public files, expected one number (.npz), or 'F_s X' and '1 tau_alpha'",
-        )
-    return f"--is-values {' '.join(values)}"
-
-
-def identity(sample):
-    """What decides the split: a sample's number, or a public file's name."""
-    return PUBLISHED[sample].name if PUBLISHED else sample
-
-
-for key in config.keys() - {"pathvars"}:
-    config[key] = typed(config[key])
-check_schema()
-check_writable()
-PUBLISHED = {f"s{i:04d}": file for i, file in enumerate(published_files())} if "published" in config else {}
-SAMPLES = list(PUBLISHED) or [f"s{i:04d}" for i in range(config["samples"])]
-check_sense()
-TEMPERATURES = {temperature_name(t): t for t in config["temperatures"]}
-TIMES = {time_name(t): t for t in config["times"]}
-GRAPH_NETWORKS = {name: kind for name, kind in config["networks"].items() if kind["model"] == "bapst2020"}
-# Beside every graph network, what becomes of it where there is nothing to learn.
-CONTROLS = {
-    f"{name}_{control}": settings | {"control": control}
-    for name, settings in GRAPH_NETWORKS.items()
-    for control in config["shells"]["controls"]
-}
-COLDEST = min(TEMPERATURES, key=TEMPERATURES.get)
 
 
 def devices():
