@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from learn import dataset
 from simulate import layout, store
 from simulate.command import InputError
 
@@ -54,46 +55,33 @@ def read(
     graphs file does not carry it.
     Raises InputError where the sample or a predicted time is not in the files.
     """
-    if sample is None and predictions:
-        sample = samples(predictions[0])[0]
-    with store.opened(graphs, "graphs") as file:
-        names = [name for name in sorted(file) if isinstance(file[name], h5py.Group)]
+    if sample is None:
+        names = samples(predictions[0]) if predictions else dataset.samples(graphs)
         if not names:
             raise InputError(f"{graphs}: holds no samples")
-        name = names[0] if sample is None else sample
-        if name not in names:
-            raise InputError(f"{graphs}: no sample {name!r}; it holds {', '.join(names)}")
-        layout.check(f"{graphs}: sample {name!r}", file[name], layout.GRAPH)
-        found = store.arrays(file[name], ("positions", "types", "box", "propensity", "standard_error"), ())
-        settings, _ = store.described(file)
-        fields = Fields(
-            sample=name,
-            temperature=settings.get("temperature", temperature),
-            positions=found["positions"].astype(np.float64),
-            types=found["types"],
-            box=found["box"].astype(np.float64),
-            time=store.arrays(file, ("time",), ())["time"],
-            truth=found["propensity"],
-            standard_error=found["standard_error"],
-        )
+        sample = names[0]
+    found = dataset.load(graphs, sample)
+    known = dataset.settings(graphs)["temperature"]
+    fields = Fields(
+        sample=sample,
+        temperature=temperature if np.isnan(known) else known,
+        positions=found.graph.positions,
+        types=found.graph.types,
+        box=found.graph.box,
+        time=found.time,
+        truth=found.propensity,
+        standard_error=found.standard_error,
+    )
     return _with_predictions(fields, predictions, graphs) if predictions else fields
 
 
 def samples(predictions: str | Path) -> list[str]:
-    """Return the names of the samples that a predictions file holds."""
+    """Return the names of the samples that a predictions file holds. Raises InputError where there are none."""
     with store.opened(predictions, "predictions") as file:
         names = [name for name in sorted(file) if isinstance(file[name], h5py.Group)]
     if not names:
         raise InputError(f"{predictions}: holds no samples")
     return names
-
-
-def edges(graphs: str | Path, sample: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return senders and receivers (E,) of one sample's graph, self-edges included."""
-    with store.opened(graphs, "graphs") as file:
-        if sample not in file:
-            raise InputError(f"{graphs}: no sample {sample!r}")
-        return file[sample]["senders"][()], file[sample]["receivers"][()]
 
 
 def _with_predictions(fields: Fields, predictions: Sequence[str | Path], graphs: str | Path) -> Fields:

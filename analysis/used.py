@@ -52,7 +52,7 @@ def used(results: Path, benchmarks: Path) -> list[dict]:
 def _add_file(sums: dict, temperature: float, file: Path) -> None:
     with h5py.File(file) as opened:
         made = json.loads(opened.attrs["provenance"])
-    public = made["command"][0] == "published.py"
+    public = made["command"][0] == "simulate.published"
     row = sums["published" if public else WRITES[file.name], temperature]
     row["gigabytes"] += file.stat().st_size / 1e9
     if public and file.name == "sample.h5":

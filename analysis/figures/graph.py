@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from analysis import fields
 from analysis.figures import style
+from learn import dataset
 from simulate import box as periodic
 from simulate import command, options
 from simulate.command import InputError
@@ -152,7 +153,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     configuration = fields.read(arguments.graphs, sample=arguments.sample, temperature=arguments.temperature)
-    senders, receivers = fields.edges(arguments.graphs, configuration.sample)
+    drawn = dataset.load(arguments.graphs, configuration.sample).graph
+    senders, receivers = drawn.senders, drawn.receivers
     n_particles = len(configuration.types)
     centre = nearest_to_plane(configuration) if arguments.particle is None else arguments.particle
     if not 0 <= centre < n_particles:

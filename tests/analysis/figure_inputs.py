@@ -20,12 +20,12 @@ def write_graphs(path: Path, temperature: float | None = 0.7) -> None:
     """Write a graphs.h5 with two random configurations, and predictions.h5 beside it."""
     random = np.random.default_rng(5)
     box = np.full(3, EDGE)
-    settings = {} if temperature is None else {"temperature": temperature}
     with (
-        store.create(path, "graphs", {"cutoff": 2.0, **settings}) as graphs,
+        store.create(path, "graphs", {"cutoff": 2.0}) as graphs,
         store.create(path.with_name("predictions.h5"), "predictions", {}) as predictions,
     ):
         graphs["time"] = predictions["time"] = TIME
+        graphs.attrs["temperature"] = np.nan if temperature is None else temperature
         for name in SAMPLES:
             positions = random.uniform(-EDGE, 2 * EDGE, (N_A + N_B, 3))
             pairs = periodic.neighbour_pairs(positions, box, 2.0)

@@ -235,29 +235,6 @@ def test_the_most_mobile_are_a_particles_only():
     assert maps.most_mobile(truth, types, 0.4).tolist() == [0, 3]
 
 
-def test_fields_take_every_time_from_its_own_file(folder, tmp_path):
-    """Predictions at single times, given in any order, meet the simulation at the same times."""
-    whole = fields.read(folder / "graphs.h5", [folder / "predictions.h5"])
-    assert whole.sample == "s0003"
-    for index, time in enumerate(figure_inputs.TIME):
-        with fields.store.create(tmp_path / f"{index}.h5", "predictions", {}) as file:
-            file["time"] = [time]
-            file.create_group("s0003")["prediction"] = whole.prediction[[index]]
-    joined = fields.read(folder / "graphs.h5", [tmp_path / "1.h5", tmp_path / "0.h5"])
-    np.testing.assert_array_equal(joined.time, whole.time)
-    np.testing.assert_array_equal(joined.prediction, whole.prediction)
-    single = fields.read(folder / "graphs.h5", [tmp_path / "1.h5"])
-    np.testing.assert_array_equal(single.truth, whole.truth[[1]])
-
-
-def test_a_prediction_at_another_time_is_refused(folder, tmp_path):
-    with fields.store.create(tmp_path / "p.h5", "predictions", {}) as file:
-        file["time"] = [0.3]
-        file.create_group("s0003")["prediction"] = np.zeros((1, 200))
-    with pytest.raises(InputError, match=r"time 0\.3 is not among those"):
-        fields.read(folder / "graphs.h5", [tmp_path / "p.h5"])
-
-
 def test_relaxation_writes_the_curves_coldest_first_with_tau_alpha(folder, tmp_path, monkeypatch):
     run(relaxation, COMMANDS[relaxation], folder, tmp_path / "f.svg", monkeypatch)
     rows = table(tmp_path / "f.csv")

@@ -87,6 +87,15 @@ def test_planned_and_used_stand_side_by_side(tmp_path):
     assert "<tr><td>train</td><td>1</td><td>2</td><td>1</td>" in html
 
 
+def test_public_files_are_one_job_each(tmp_path, monkeypatch):
+    """The stage that takes them writes a configuration and its runs, which simulations write in two."""
+    monkeypatch.setattr(provenance, "command", lambda: ["simulate.published", "public.npz"])
+    for name, kind in (("sample.h5", "sample"), ("isoconfigurational.h5", "isoconfigurational")):
+        store.write(tmp_path / "T0.440/samples/s0000" / name, kind, {}, {})
+    (row,) = used.used(tmp_path, tmp_path / "benchmarks")
+    assert (row["stage"], row["jobs"]) == ("published", 1)
+
+
 def test_table_of_something_else_is_refused(tmp_path):
     (tmp_path / "plan.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"plan.csv: no column 'core_hours'"):
