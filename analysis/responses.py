@@ -102,7 +102,8 @@ def respond(trained: Trained, all_cases: list[Case], chosen: list[np.ndarray], p
                 piece = _piece(case, around)
                 responses.wraps_from[place] = around.wraps_from
                 fitting = [shell for shell in plan.shells if plan.include_wrapped or shell < around.wraps_from]
-                for kind in set(plan.kinds) - {"gradient"}:
+                # In order: what is computed together decides about the last digits.
+                for kind in [kind for kind in plan.kinds if kind != "gradient"]:
                     _perturb(queue, kind, piece, around, fitting, plan.deltas, place)
                 if "gradient" in plan.kinds:
                     take = partial(_differentiate, responses, piece, around, fitting, place)

@@ -1,8 +1,10 @@
 """Every file of a finished run says what made it, back to the melts of its seed."""
 
+import numpy as np
 import pytest
 
 from analysis import lineage
+from simulate import store
 from tests.workflow import copies
 
 pytestmark = pytest.mark.pipeline
@@ -23,3 +25,10 @@ def test_lineage_ends_at_the_melts(name, pipeline):
     assert "from outside" not in found
     assert "seed 1, temperature 1.0, sample 0, platform CPU" in found
     assert lines[-1].endswith("all inputs are what was read then")
+
+
+def test_relaxation_runs_start_with_velocities_of_their_own(pipeline):
+    """Shortly after the start displacements are velocities: those of two runs do not correlate, to 1 / sqrt(3 N)."""
+    runs = [store.read(path) for path in sorted((pipeline.results / "T1.000").rglob("relaxation_run.h5"))]
+    first, second = [(run["positions"][1] - run["positions"][0]).ravel() for run in runs]
+    assert abs(np.corrcoef(first, second)[0, 1]) < 5 / np.sqrt(len(first))

@@ -71,13 +71,15 @@ else:
             **needs("relaxation_run"),
         params:
             temperature=number,
+            sample=lambda wildcards: int(wildcards.sample[1:]),
             seed=config["seed"],
             simulation=config["simulation"],
             duration=config["relaxation"]["duration"],
         shell:
             "python -m simulate.relaxation --configuration {input} --temperature {params.temperature}"
-            " --seed {params.seed} --duration {params.duration} --time-step {params.simulation[time_step]}"
-            " --platform {params.simulation[platform]} --output {output} > {log} 2>&1"
+            " --sample {params.sample} --seed {params.seed} --duration {params.duration}"
+            " --time-step {params.simulation[time_step]} --platform {params.simulation[platform]}"
+            " --output {output} > {log} 2>&1"
 
     rule relaxation:
         """F_s, mean-squared displacement, tau_alpha, and from them the sampling times.
