@@ -40,7 +40,6 @@ def _frame(configuration: fields.Fields, index: int, positions: np.ndarray, spec
 
 
 def main() -> None:
-    """Read the arguments, write."""
     parser = options.Parser(prog="python -m analysis.export", description=__doc__.splitlines()[0])
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument(

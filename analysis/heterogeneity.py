@@ -179,7 +179,6 @@ def table(arrays: dict[str, np.ndarray], temperature: float | None) -> list[dict
 
 
 def main() -> None:
-    """Read the arguments, compute, write."""
     parser = options.Parser(prog="python -m analysis.heterogeneity", description=__doc__.splitlines()[0])
     parser.add_argument("graphs", help="graphs.h5")
     parser.add_argument("output", help="OUT.h5")

@@ -88,7 +88,6 @@ def _facts(made: dict, settings: dict) -> list[str]:
 
 
 def main() -> None:
-    """Read the argument, print."""
     parser = options.Parser(
         prog="python -m analysis.lineage",
         description=__doc__,

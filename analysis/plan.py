@@ -144,7 +144,6 @@ def _rounded(value: float) -> float:
 
 
 def main() -> None:
-    """Measure, print, write."""
     parser = options.Parser(prog="python -m analysis.plan", description=__doc__.splitlines()[0])
     parser.add_argument("configuration", help="a whole configuration: a file (.yaml, .json), or JSON itself")
     parser.add_argument("--samples", type=int, help="public files in place of simulations: how many")

@@ -144,7 +144,6 @@ def write(path: str | Path, result: Propensity, types: np.ndarray, settings: dic
 
 
 def main() -> None:
-    """Read the arguments, compute, write."""
     parser = options.Parser(prog="python -m analysis.propensity", description=__doc__.splitlines()[0])
     parser.add_argument("ensemble", help="isoconfigurational.h5, or a public .pickle or .npz")
     parser.add_argument("output", help="the propensity file to write (.h5)")

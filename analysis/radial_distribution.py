@@ -134,7 +134,6 @@ def over_files(
 
 
 def main() -> None:
-    """Read the arguments, compute, write."""
     parser = options.Parser(prog="python -m analysis.radial_distribution", description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", help="samples, relaxation runs, public files or mdtraj trajectories")
     parser.add_argument("--output", required=True, help=".h5 or .csv to write")

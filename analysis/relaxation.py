@@ -101,7 +101,6 @@ def checked(relaxation: Relaxation) -> Relaxation:
 
 
 def main() -> None:
-    """Read the arguments, compute, write."""
     parser = options.Parser(prog="python -m analysis.relaxation", description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", help="relaxation_run.h5 of every sample at one temperature")
     parser.add_argument("--times", nargs="+", required=True, help="sampling times: number, 'X tau_alpha' or 'F_s X'")

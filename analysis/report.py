@@ -159,7 +159,6 @@ def _details(title: str, content: str) -> str:
 
 
 def main() -> None:
-    """Read the arguments, assemble, write."""
     parser = options.Parser(prog="python -m analysis.report", description=__doc__.splitlines()[0])
     parser.add_argument("--metrics", type=Path, required=True, help="metrics.csv")
     parser.add_argument("--species", default="A", choices=("A", "B"), help="whose scores (A)")

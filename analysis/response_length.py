@@ -163,7 +163,6 @@ def _sensitivity(file: store.Contents, half_box: float) -> Curve:
 
 
 def main() -> None:
-    """Read the arguments, compute, write."""
     parser = options.Parser(prog="python -m analysis.response_length", description=__doc__.splitlines()[0])
     parser.add_argument("responses", nargs="+", help="files of analysis.shells --responses (.h5), of one network")
     parser.add_argument("--output", required=True, help=".csv to write")

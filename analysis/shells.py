@@ -106,7 +106,6 @@ def write_responses(path: str | Path, responses: Responses, plan: Plan, settings
 
 
 def main() -> None:
-    """Read the arguments, compute, write."""
     arguments = _arguments()
     threads = arguments.threads or torch.get_num_threads()
     # Several small graphs at once are faster than several cores on each.

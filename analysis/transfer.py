@@ -71,7 +71,6 @@ def _sources(paths: list[Path], temperatures: list[float], name: str) -> list[So
 
 
 def main() -> None:
-    """Read the arguments, compute, write."""
     parser = options.Parser(prog="python -m analysis.transfer", description=__doc__.splitlines()[0])
     parser.add_argument("output", help="OUT.csv")
     parser.add_argument("--models", nargs="+", type=Path, required=True)

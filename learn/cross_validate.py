@@ -81,6 +81,7 @@ def level(one: Described) -> float:
 
 
 def statistics(one: Described, features: np.ndarray, species: int) -> inherent.Statistics:
+    """Return what ridge regression needs of one configuration's `features` (N, K) and species."""
     return inherent.statistics(features, one.propensity, one.types == species, level(one))
 
 

@@ -141,7 +141,6 @@ def caption(configuration: fields.Fields, shells: np.ndarray, centre: int) -> st
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("graph", __doc__)
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("--sample", help="name of the sample, as s0000 (the first)")

@@ -103,7 +103,6 @@ def caption(entries: dict) -> str:
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("heterogeneity", __doc__)
     parser.add_argument("files", nargs="+", help="heterogeneity.h5 of one network at all temperatures and times")
     arguments = parser.parse_args()

@@ -212,7 +212,6 @@ def _range(values: np.ndarray) -> str:
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("length", __doc__)
     parser.add_argument("lengths", nargs="+", type=Path, help="response_length.csv of networks and controls")
     parser.add_argument("--heterogeneity", nargs="+", type=Path, required=True, help="heterogeneity.csv of one network")

@@ -152,7 +152,6 @@ def caption(configuration: fields.Fields, indices: list[int], share: float) -> s
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("maps", __doc__)
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")

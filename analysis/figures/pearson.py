@@ -134,7 +134,6 @@ def caption(series: list[scores.Series], species: str) -> str:
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("pearson", __doc__)
     parser.add_argument("metrics", help="metrics.csv")
     parser.add_argument("--relaxation", nargs="*", default=[], help="relaxation.h5 of the temperatures, for tau_alpha")

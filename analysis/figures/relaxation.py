@@ -86,7 +86,6 @@ def read(paths: list[str]) -> dict[float, store.Contents]:
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("relaxation", __doc__)
     parser.add_argument("relaxation", nargs="+", help="relaxation.h5 of every temperature")
     arguments = parser.parse_args()

@@ -170,7 +170,6 @@ def caption(rows: dict[str, np.ndarray]) -> str:
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("response", __doc__)
     parser.add_argument("responses", nargs="+", help="tables of analysis.shells")
     parser.add_argument(

@@ -79,7 +79,6 @@ def caption(configurations: list[fields.Fields]) -> str:
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("scatter", __doc__)
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")

@@ -71,7 +71,6 @@ def caption(curves: dict[float, store.Contents]) -> str:
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("structure", __doc__)
     parser.add_argument("files", nargs="+", help="radial_distribution.h5, one per temperature")
     parser.add_argument("--temperatures", nargs="+", type=options.positive, required=True, help="one per file")

@@ -63,7 +63,6 @@ def caption(histories: dict[str, dict[str, np.ndarray]]) -> str:
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("training", __doc__)
     parser.add_argument("histories", nargs="+", help="history.csv of every network")
     parser.add_argument("--labels", nargs="+", required=True, help="a name for each, as 'T = 0.7'")

@@ -93,7 +93,6 @@ def caption(rows: dict[str, np.ndarray]) -> str:
 
 
 def main() -> None:
-    """Read the arguments, draw, write."""
     parser = style.parser("transfer", __doc__)
     parser.add_argument("tables", nargs="+", help="tables of analysis.transfer (.csv) of one network")
     arguments = parser.parse_args()

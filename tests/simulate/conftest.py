@@ -1,9 +1,11 @@
 """One small liquid for all tests of the simulation."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from simulate import equilibrate, platform, seeds
+from simulate import equilibrate, platform, seeds, store
 from simulate.configuration import Configuration
 from simulate.dynamics import Dynamics, Engine
 
@@ -23,3 +25,12 @@ def liquid(device) -> Configuration:
     found = equilibrate.equilibrate(positions, engine, protocol, equilibrate.Progress(), stream)
     assert np.isfinite(found).all()
     return Configuration(found, types, box, 1.0)
+
+
+@pytest.fixture(scope="session")
+def sample(liquid, tmp_path_factory) -> Path:
+    """The liquid as a file."""
+    path = tmp_path_factory.mktemp("start") / "sample.h5"
+    arrays = {"positions": liquid.positions, "types": liquid.types, "box": liquid.box}
+    store.write(path, "sample", arrays, {"temperature": 1.0})
+    return path

@@ -10,14 +10,6 @@ from simulate.command import InputError
 from tests.simulate import stages
 
 
-@pytest.fixture(scope="module")
-def sample(liquid, tmp_path_factory):
-    path = tmp_path_factory.mktemp("start") / "sample.h5"
-    arrays = {"positions": liquid.positions, "types": liquid.types, "box": liquid.box}
-    store.write(path, "sample", arrays, {"temperature": 1.0})
-    return path
-
-
 def test_energy_prints_one_line_of_json(sample):
     done = stages.run("energy", sample)
     assert done.returncode == 0, done.stderr

@@ -33,11 +33,9 @@ def test_blocks_too_short_are_refused():
 
 
 @pytest.mark.physics
-def test_run_starts_at_the_sample_and_moves_ballistically(tmp_path, monkeypatch, liquid):
+def test_run_starts_at_the_sample_and_moves_ballistically(sample, tmp_path, monkeypatch, liquid):
     """Mean-squared displacement 3 T t^2 at first; the force's share is of relative order (omega t)^2 = 0.03^2 x 100."""
-    sample, output = tmp_path / "sample.h5", tmp_path / "run.h5"
-    arrays = {"positions": liquid.positions, "types": liquid.types, "box": liquid.box}
-    store.write(sample, "sample", arrays, {"temperature": 1.0})
+    output = tmp_path / "run.h5"
     common = ("--temperature", 1.0, "--duration", 0.5, "--origins", 4, "--platform", "CPU")
     stages.call(monkeypatch, main, "--configuration", sample, *common, "--output", output)
     run = store.read(output, "relaxation_run", ("types", "box", "time", "positions"))

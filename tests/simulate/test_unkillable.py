@@ -14,14 +14,6 @@ from tests.simulate import stages
 EQUILIBRATE = ("--particles", 160, "--temperature", 1.0, "--platform", "CPU", "--allow-unequilibrated")
 
 
-@pytest.fixture(scope="module")
-def sample(liquid, tmp_path_factory):
-    path = tmp_path_factory.mktemp("start") / "sample.h5"
-    arrays = {"positions": liquid.positions, "types": liquid.types, "box": liquid.box}
-    store.write(path, "sample", arrays, {"temperature": 1.0})
-    return path
-
-
 def ensemble_of(sample, *more):
     times = ("--times", 0.3, 1.2)
     common = ("--configuration", sample, "--temperature", 1.0, "--runs", 3, *times, "--platform", "CPU")
