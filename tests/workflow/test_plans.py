@@ -61,9 +61,9 @@ def test_controls_are_trained_and_perturbed_but_not_scored(pipeline):
 
 
 def test_propensities_alone():
-    planned = snakemake("--dry-run", "propensities", "--config", "temperatures=[0.9]").planned()
+    planned = snakemake("--dry-run", "propensities", "--config", "temperatures=[0.9]", "samples=17").planned()
     assert set(planned) == {*SIMULATION - {"inherent"}, "propensities"}
-    assert planned["propensity"] == 18
+    assert planned["propensity"] == 17
 
 
 def test_paper_plan_is_whole():
