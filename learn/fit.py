@@ -18,7 +18,7 @@ from learn import checkpoint
 from learn.edges import Incidence
 from learn.evaluate import correlation
 from learn.model import Bapst2020
-from simulate import command, seeds
+from simulate import command, restart, seeds
 from simulate.command import InputError, Interrupted
 
 # Seconds of training that a killed run may lose.
@@ -75,6 +75,11 @@ class Batch:
     def turned(self, turn: torch.Tensor) -> "Batch":
         """Return the batch with all vectors multiplied by an orthogonal matrix (3, 3)."""
         return replace(self, vectors=self.vectors @ turn, displacements=self.displacements @ turn)
+
+    def fingerprint(self) -> str:
+        """Return what two batches that differ do not share."""
+        arrays = (self.types, self.vectors, self.target, self.displacements)
+        return restart.fingerprint(*(array.numpy() for array in arrays))
 
     def wanted(self) -> torch.Tensor:
         """Return target and displacements as the network puts them out, (N, M + 3 K)."""
@@ -134,18 +139,18 @@ def fit(
     seed: int,
     *,
     begin: Callable[[], None] = lambda: None,
+    about: object = None,
     state: Path | None = None,
     report: Callable[[dict], None] = lambda row: None,
 ) -> list[dict]:
     """Train in place; return one row of history per epoch. The network ends as it was best on validation.
 
     names: the training and validation samples. begin: gives the network its first weights, where there is no state to
-    go on from. With `state`, the run is written there after every epoch and every minute. Raises InputError where
+    go on from. about: what else tells this run from others. With `state`, the run is written there after every epoch and every minute. Raises InputError where
     training diverges, Interrupted where SIGTERM asks for the end.
     """
-    # The first target stands for times, normalisation and measurements: a state of other ones is not taken up.
-    target = batch_of(names["train"][0]).target
-    run = repr((asdict(recipe), epochs, seed, names, tuple(target.shape), target.double().sum().item()))
+    # The first batch stands for times, normalisation, measurements and graphs: a state of other ones is not taken up.
+    run = repr((asdict(recipe), epochs, seed, names, about, batch_of(names["train"][0]).fingerprint()))
     resumed = _resumed(state, network, run)
     optimiser = _optimiser(network, recipe)
     if resumed is None:
@@ -169,7 +174,8 @@ def fit(
                 save(now, at_once=command.stop_requested())
                 if command.stop_requested():
                     raise Interrupted(f"stopped after step {step + 1} of {steps}; the same command goes on from there")
-            row = {"epoch": epoch + 1, "step": (epoch + 1) * len(order), "learning_rate": rate}
+            taken = (epoch + 1) * len(order)
+            row = {"epoch": epoch + 1, "step": taken, "learning_rate": learning_rate(recipe, taken - 1, steps)}
             _validate(network, (batch_of(name) for name in names["validation"]), row, now)
             bar.set_postfix_str(f"epoch {now.epoch}, loss {row['loss']:.4g}, validation r {row['validation_r']:.3f}")
             report(row)

@@ -134,7 +134,9 @@ def train(
         initial.draw(network, seed)
         history = [{"epoch": 0, "step": 0, "learning_rate": 0.0, "loss": np.nan, "validation_r": np.nan}]
     else:
-        history = fit(network, batch_of, names, recipe, epochs, seed, begin=first_weights, **options)
+        start = begin and restart.fingerprint(*(array.numpy() for array in begin.network.state_dict().values()))
+        about = (control, start)
+        history = fit(network, batch_of, names, recipe, epochs, seed, begin=first_weights, about=about, **options)
     network.fold()
     network.keep_outputs(len(time))
     network.frugal = False

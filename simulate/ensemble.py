@@ -59,15 +59,14 @@ class Progress:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what a restart file holds."""
-        found = {
-            "recorded": np.array([batch.recorded for batch in self.batches]),
-            "step": np.array([batch.step for batch in self.batches]),
-        }
+        # Read once: engines that are not at a restart point go on recording meanwhile.
+        recorded = [batch.recorded for batch in self.batches]
+        found = {"recorded": np.array(recorded), "step": np.array([batch.step for batch in self.batches])}
         for index, batch in enumerate(self.batches):
-            if batch.recorded:
-                found[f"targets{index}"] = self.targets[index, : batch.recorded]
-            if batch.state:
-                found[f"state{index}"] = np.frombuffer(batch.state, dtype=np.uint8)
+            if recorded[index]:
+                found[f"targets{index}"] = self.targets[index, : recorded[index]]
+            if state := batch.state:
+                found[f"state{index}"] = np.frombuffer(state, dtype=np.uint8)
         return found
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:

@@ -98,12 +98,34 @@ def test_a_killed_run_goes_on_to_the_same_result(graphs, tmp_path, monkeypatch, 
         assert torch.equal(again.network.state_dict()[name], weight), name
 
 
+def test_a_run_killed_in_its_validation_goes_on(graphs, tmp_path, monkeypatch):
+    state = tmp_path / "state"
+
+    class Killed(Exception):
+        pass
+
+    def killed(*arguments):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "STATE_INTERVAL", 0)
+        patch.setattr(loop, "_validate", killed)
+        with pytest.raises(Killed):
+            train.train(graphs, all_times(graphs), SCRATCH, 2, 7, state=state)
+    resumed = train.train(graphs, all_times(graphs), SCRATCH, 2, 7, state=state)[1]
+    assert resumed == train.train(graphs, all_times(graphs), SCRATCH, 2, 7)[1]
+
+
 def test_the_state_of_another_run_is_not_taken_up(graphs, tmp_path, capsys):
     state = tmp_path / "state"
     train.train(graphs, all_times(graphs), SCRATCH, 1, 7, state=state)
     _, other = train.train(graphs, all_times(graphs), SCRATCH, 1, 8, state=state)
     assert "starting anew" in capsys.readouterr().out
     assert other == train.train(graphs, all_times(graphs), SCRATCH, 1, 8)[1]
+    # The same targets in all, but not the same run.
+    train.train(graphs, all_times(graphs), SCRATCH, 1, 8, state=state, control="shuffled")
+    assert "starting anew" in capsys.readouterr().out
+    assert train.train(graphs, all_times(graphs), SCRATCH, 1, 8, state=state)[1] == other
     state.write_bytes(state.read_bytes()[:500])
     assert train.train(graphs, all_times(graphs), SCRATCH, 1, 8, state=state)[1] == other
 
