@@ -146,8 +146,8 @@ def fit(
     """Train in place; return one row of history per epoch. The network ends as it was best on validation.
 
     names: the training and validation samples. begin: gives the network its first weights, where there is no state to
-    go on from. about: what else tells this run from others. With `state`, the run is written there after every epoch and every minute. Raises InputError where
-    training diverges, Interrupted where SIGTERM asks for the end.
+    go on from. about: what else tells this run from others. With `state`, the run is written there after every epoch
+    and every minute. Raises InputError where training diverges, Interrupted where SIGTERM asks for the end.
     """
     # The first batch stands for times, normalisation, measurements and graphs: a state of other ones is not taken up.
     run = repr((asdict(recipe), epochs, seed, names, about, batch_of(names["train"][0]).fingerprint()))

@@ -22,7 +22,7 @@ from learn.edges import Incidence
 from learn.fit import RECIPES, Batch, Recipe, fit
 from learn.memory import keep_freed_memory
 from learn.model import Bapst2020
-from simulate import command, options, seeds, tables
+from simulate import command, options, restart, seeds, tables
 from simulate.command import InputError
 
 # Fictitious times of steepest descent, sigma^2/epsilon, whose displacements are learned beside the propensity.
