@@ -3,6 +3,7 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
+# config.yaml says the same; where another workflow takes this one as a module, only what stands here counts.
 pathvars:
     logs="<results>/logs",
     benchmarks="<results>/benchmarks",
