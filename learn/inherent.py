@@ -4,11 +4,13 @@ Each particle of the inherent structure is described by seventeen numbers: its e
 each species, the anisotropy of its stress, its Voronoi cell, how far it gives way in the harmonic approximation
 (learn/harmonic.py), and how far the thermal particle is from it; some once more for B particles alone. The same of
 three stages of steepest descent on the way to the inherent structure (learn/descent.py): short times are decided by
-what full minimisation forgets, long times by what it keeps. Each number is averaged over one to eight generations of
-neighbours; the differences between successive averages, shells of growing radius, are the inputs. They are centred in
-every configuration and species, so that only differences between particles of one configuration are learned; how
-mobile a configuration is as a whole follows from its mean inherent energy alone. A ridge regression per species and
-time does the rest. Nothing is random; every prediction is invariant under translation, rotation and reflection.
+what full minimisation forgets, long times by what it keeps. And how far the particle gets, and is on average, up to
+five times after all are released at rest: at short times that is most of what structure says. Each number is averaged
+over one to eight generations of neighbours; the differences between successive averages, shells of growing radius, are
+the inputs. They are centred in every configuration and species, so that only differences between particles of one
+configuration are learned; how mobile a configuration is as a whole follows from its mean inherent energy alone. A ridge
+regression per species and time does the rest. Nothing is random; every prediction is invariant under translation,
+rotation and reflection.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +22,7 @@ import torch
 from torch import nn
 
 from learn import dataset, descriptors
-from learn.descent import descend
+from learn.descent import descend, release
 from learn.harmonic import compliance
 from simulate import command, kob_andersen
 from simulate.command import InputError
@@ -34,9 +36,12 @@ SMALLEST_FACE = 0.02
 
 # Fictitious times of steepest descent, sigma^2/epsilon.
 DESCENTS = (0.004, 0.012, 0.04)
+# Times after a release at rest, tau.
+RELEASES = (0.07, 0.12, 0.2, 0.5, 1.0)
 _MECHANICS = ("energy with A", "energy with B", "virial with A", "virial with B", "stress anisotropy")
 _CELL = ("cell volume", "cell surface", "cell faces", "cell asymmetry")
 _MOVED = ("thermal displacement", "its square")
+_RELEASED = ("displacement", "its square", "mean displacement")
 
 # Columns of `describe`: of the inherent structure ("of B": zero for A particles), and of stages on the way to it.
 GROUPS = {
@@ -47,6 +52,7 @@ GROUPS = {
     "compliance": ("log compliance",),
     "species": ("is B", "energy with A of B", "energy with B of B", "cell volume of B", "log compliance of B"),
     "descent": tuple(f"{name}, descended {time}" for time in DESCENTS for name in _MECHANICS + _CELL + _MOVED),
+    "release": tuple(f"{name}, released {time}" for time in RELEASES for name in _RELEASED),
 }
 NAMES = tuple(name for names in GROUPS.values() for name in names)
 
@@ -67,6 +73,10 @@ def describe(positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent
     for time, place in zip(DESCENTS, descend(positions, types, box, DESCENTS), strict=True):
         found = _of_place(place, positions, types, box)
         columns |= {f"{name}, descended {time}": values for name, values in found.items()}
+    for time, place, mean in zip(RELEASES, *release(positions, types, box, RELEASES), strict=True):
+        moved = np.linalg.norm(place - positions, axis=1)
+        found = (moved, moved**2, np.linalg.norm(mean - positions, axis=1))
+        columns |= {f"{name}, released {time}": values for name, values in zip(_RELEASED, found, strict=True)}
     return np.stack([np.asarray(columns[name], dtype=np.float64) for name in NAMES], axis=1)
 
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from learn import descent
-from simulate import kob_andersen
+from simulate import kob_andersen, platform
 from simulate.command import InputError
+from simulate.dynamics import Dynamics, Engine
 
 
 def test_a_step_follows_the_force(glass):
@@ -37,6 +38,39 @@ def test_pairs_are_kept_up_to_date(glass):
         now += move * np.minimum(1, descent.LONGEST_MOVE / np.linalg.norm(move, axis=1))[:, None]
     # The two sum the same forces in another order; stiff dynamics multiply rounding errors.
     np.testing.assert_allclose(found, now, atol=1e-6)
+
+
+def test_released_particles_fall_by_half_their_force_times_t_squared(glass):
+    positions, types, box, _ = glass(0)
+    (place,), (mean,) = descent.release(positions, types, box, (descent.RELEASE_STEP,))
+    fallen = kob_andersen.evaluate(positions, types, box).forces * descent.RELEASE_STEP**2 / 2
+    np.testing.assert_allclose(place - positions, fallen, atol=1e-12)
+    np.testing.assert_array_equal(mean, place)
+
+
+def test_the_mean_until_a_time_is_that_of_all_steps(glass):
+    positions, types, box, _ = glass(0)
+    places, means = descent.release(positions, types, box, descent.RELEASE_STEP * np.arange(1, 21))
+    np.testing.assert_allclose(means[-1], np.mean(places, axis=0), atol=1e-12)
+
+
+def test_release_is_the_mean_of_runs_with_opposite_velocities_where_forces_are_linear(glass):
+    """A thousandth of sigma from the minimum; what is left is of second order in that."""
+    _, types, box, place = glass(0)
+    random = np.random.default_rng(0)
+    start = place + 1e-3 * random.normal(size=place.shape)
+    velocities = 1e-3 * random.normal(size=place.shape)
+    engine = Engine(types, box, Dynamics("nve", 1.0, descent.RELEASE_STEP), platform.choose("Reference"))
+    ends = []
+    for sign in (1, -1):
+        engine.start(start, sign * velocities, 0)
+        engine.advance(round(0.3 / descent.RELEASE_STEP))
+        ends.append(engine.positions())
+    (released,), _ = descent.release(start, types, box, (0.3,))
+    moved = np.sqrt(((released - start) ** 2).mean())
+    apart = np.sqrt(((np.mean(ends, axis=0) - released) ** 2).mean())
+    assert np.sqrt(((ends[0] - released) ** 2).mean()) > 0.05 * moved
+    assert apart < 0.02 * moved
 
 
 def test_turning_commutes_with_descending(glass):
