@@ -87,7 +87,8 @@ class _Forces:
     def __init__(self, types: np.ndarray, box: np.ndarray):
         kob_andersen.check_box(box)
         self.types, self.box = types, box
-        self.pairs, self.listed = np.empty((0, 2), dtype=int), None
+        self.pairs = np.empty((0, 2), dtype=int)
+        self.listed: np.ndarray | None = None
 
     def __call__(self, positions: np.ndarray) -> np.ndarray:
         """Return the forces (N, 3), epsilon/sigma."""

@@ -75,8 +75,8 @@ def describe(positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent
         columns |= {f"{name}, descended {time}": values for name, values in found.items()}
     for time, place, mean in zip(RELEASES, *release(positions, types, box, RELEASES), strict=True):
         moved = np.linalg.norm(place - positions, axis=1)
-        found = (moved, moved**2, np.linalg.norm(mean - positions, axis=1))
-        columns |= {f"{name}, released {time}": values for name, values in zip(_RELEASED, found, strict=True)}
+        released = (moved, moved**2, np.linalg.norm(mean - positions, axis=1))
+        columns |= {f"{name}, released {time}": values for name, values in zip(_RELEASED, released, strict=True)}
     return np.stack([np.asarray(columns[name], dtype=np.float64) for name in NAMES], axis=1)
 
 
