@@ -36,7 +36,7 @@ class Recipe:
     checkpoint; augmentation: 'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or
     without inversion; pair_steps: steps on pairs alone that make the first weights (`learn.pair_training`), 0 for
     weights drawn as published; optimiser: 'adam', or 'soap', Adam in the eigenbasis of Shampoo's preconditioner (Vyas
-    et al., ICLR 2025), which needs a tenth of the steps; descent: weight in the loss of the displacements on the way
+    et al., ICLR 2025); descent: weight in the loss of the displacements on the way
     down to the energy minimum (`learn.descent`), which the network learns beside the propensity: three numbers of every
     particle without noise that show it what to look at. 0 for the propensity alone.
     """
@@ -52,8 +52,26 @@ class Recipe:
 
 
 RECIPES = {
-    "published": Recipe(1e-4, 0, False, False, "cube", 0, "adam", 0.0),
-    "default": Recipe(1e-2, 50, True, True, "rotation", 800, "soap", 1.0),
+    "published": Recipe(
+        learning_rate=1e-4,
+        warm_up=0,
+        cosine=False,
+        standardised=False,
+        augmentation="cube",
+        pair_steps=0,
+        optimiser="adam",
+        descent=0.0,
+    ),
+    "default": Recipe(
+        learning_rate=1e-2,
+        warm_up=50,
+        cosine=True,
+        standardised=True,
+        augmentation="rotation",
+        pair_steps=800,
+        optimiser="soap",
+        descent=1.0,
+    ),
 }
 
 
