@@ -9,6 +9,7 @@ from analysis.figures import scores, style
 
 # How much of the full prediction must be left for a shell to suffice.
 ENOUGH = 0.95
+NAMES = ("correlation_with_full", "correlation_with_full_error")
 
 
 def paragraph(series: list[scores.Series], shells: list[dict[str, np.ndarray]], species: str) -> str:
@@ -105,22 +106,24 @@ def _reach(table: dict[str, np.ndarray]) -> list[str]:
     if not len(times):
         return []
     parts = [
-        _kept(table["shell"][chosen], table["correlation_with_full"][chosen], time)
+        _kept(*(table[name][chosen] for name in ("shell", *NAMES)), time)
         for time in times[sorted({0, len(times) - 1})]
         for chosen in [removal & ((table["time"] == time) | np.isnan(table["time"]))]
     ]
     return [f"How far does the graph network look? At T = {style.number(coldest)}, {'; '.join(parts)}."]
 
 
-def _kept(shell: np.ndarray, correlation: np.ndarray, time: float) -> str:
+def _kept(shell: np.ndarray, correlation: np.ndarray, error: np.ndarray, time: float) -> str:
     at = "" if np.isnan(time) else f" for t = {style.number(time)} τ"
     enough = shell[correlation >= ENOUGH]
     least = int(enough.min() if len(enough) else shell.max())
+    of = int(np.flatnonzero(shell == least)[0])
+    bar = f" ± {error[of]:.3f}" if np.isfinite(error[of]) else ""
     words = "keeping" if len(enough) else "keeping even"
     plural = "" if least == 1 else "s"
     return (
-        f"{words} {least} shell{plural} of neighbours leaves a correlation of {correlation[shell == least].mean():.3f} "
-        f"with the full prediction{at}"
+        f"{words} {least} shell{plural} of neighbours leaves a correlation of {correlation[of]:.3f}{bar} with the full "
+        f"prediction{at}"
     )
 
 

@@ -66,10 +66,14 @@ def overlap(distance: np.ndarray) -> np.ndarray:
 def chi_4(overlaps: np.ndarray, n_particles: int) -> float:
     """Return chi_4 = N (<Q^2> - <Q>^2) from the overlaps (runs, origins) at one lag.
 
-    Mean and variance are over all runs and time origins. Within one run NVE keeps the energy; samples drawn at one
-    temperature bring its fluctuations in. One run or few origins give too small a value.
+    N times the variance over the origins of a run (their number as divisor), averaged over the runs, plus the variance
+    between the runs' means (runs - 1 as divisor, as in `analysis.heterogeneity.susceptibility`): together unbiased
+    where origins are independent. Within one run NVE keeps the energy; samples drawn at one temperature bring its
+    fluctuations in. One run or few origins give too small a value.
     """
-    return n_particles * overlaps.var()
+    within = overlaps.var(axis=1).mean()
+    between = overlaps.mean(axis=1).var(ddof=1) if len(overlaps) > 1 else 0.0
+    return n_particles * (within + between)
 
 
 def crossing(time: np.ndarray, correlation: np.ndarray, value: float) -> float:

@@ -16,7 +16,7 @@ from pathlib import Path
 from string import Template
 
 from analysis import answer, fields, used, view
-from analysis.figures import scores, style
+from analysis.figures import response, scores, style
 from simulate import command, options, provenance, store
 from simulate.command import InputError
 
@@ -104,7 +104,8 @@ def page(arguments: argparse.Namespace) -> str:
     Raises InputError where a file is missing or does not fit.
     """
     series = scores.read(arguments.metrics, arguments.species)
-    shells = [style.read_table(path.with_suffix(".csv"), ("kind", "shell", "time")) for path in arguments.response]
+    columns = ("temperature", *response.COLUMNS)
+    shells = [style.read_table(path.with_suffix(".csv"), columns) for path in arguments.response]
     sections = []
     for name, title in SECTIONS:
         content = [figure(path) for path in getattr(arguments, name)]

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from simulate import command, options, seeds, store, tables
+from analysis import bootstrap
+from simulate import command, options, store, tables
 from simulate.command import InputError
 
 COLUMNS = (
@@ -29,7 +30,6 @@ COLUMNS = (
     "n_points", "misfit", "n_particles", "box_limit",
 )  # fmt: skip
 ARRAYS = ("time", "full", "case", "wraps_from", "kind", "shell", "delta", "changed")
-RESAMPLES = 200
 # The sensitivity is fitted from the first neighbours on; below this part of its maximum it is rounding.
 FIRST, SMALLEST = 1.0, 1e-6
 
@@ -92,20 +92,11 @@ def fitted(curve: Curve) -> np.ndarray:
     return used
 
 
-def resampled(case: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return how often each marked particle (P,) is drawn: configurations with replacement, then particles in each."""
-    members = [np.flatnonzero(case == name) for name in np.unique(case)]
-    drawn = random.integers(len(members), size=len(members))
-    particles = np.concatenate([random.choice(members[index], len(members[index])) for index in drawn])
-    return np.bincount(particles, minlength=len(case))
-
-
-def lengths(curve: Curve, case: np.ndarray, time: np.ndarray, n_resamples: int = RESAMPLES) -> list[dict]:
+def lengths(curve: Curve, case: np.ndarray, time: np.ndarray, n_resamples: int = bootstrap.RESAMPLES) -> list[dict]:
     """Return one row per time, with the columns of the file (but the temperature). `case` (P,): configurations."""
     used = fitted(curve)
-    random = seeds.generator(0, "bootstrap")
     whole = curve.at(np.ones(len(case)))
-    drawn = [curve.at(resampled(case, random)) for _ in range(n_resamples)]
+    drawn = [curve.at(weights) for weights in bootstrap.draws(case, n_resamples)]
     rows = []
     for index, t in enumerate(time):
         fit = decay(curve.x, whole[:, index], used[:, index])

@@ -11,10 +11,11 @@ particles, drawn at random. One of which the shell wraps around the box is left 
 number left out is printed; `--wrapped include` counts them all, with the plain periodic graph inside the shell.
 
 CONFIGURATION: any configuration file, or a graphs.h5, of which all test samples are taken, the marked particles spread
-evenly over them and all pooled. Columns, one row per kind, shell and delta (and `time`, for a network of several):
-correlation_with_full: Pearson, perturbed with unperturbed prediction; correlation_with_truth: with the measured
-propensity; rms_change: root mean square of perturbed minus unperturbed prediction, in sigma (gradient: of the
-derivative). A number that is not defined or not known is nan.
+evenly over them and all pooled. Columns, one row per time, kind, shell and delta: correlation_with_full: Pearson,
+perturbed with unperturbed prediction; correlation_with_truth: with the measured propensity; rms_change: root mean
+square of perturbed minus unperturbed prediction, in sigma (gradient: of the derivative); `_error`: standard deviation
+over a bootstrap of configurations, then of marked particles within each (`analysis.bootstrap`). A number that is not
+defined or not known is nan.
 """
 
 import argparse
@@ -24,13 +25,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analysis import cases
+from analysis import bootstrap, cases
 from analysis.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, draw, respond
 from learn import checkpoint
 from simulate import command, options, store, tables
 from simulate.command import InputError
 
-COLUMNS = ("kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change")
+COLUMNS = (
+    *("time", "kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change"),
+    *("correlation_with_full_error", "rms_change_error"),
+)
 SENSITIVITY_COLUMNS = ("time", "distance", "n_pairs", "rms_gradient")
 
 
@@ -46,29 +50,47 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
 def table(responses: Responses, plan: Plan) -> list[dict]:
     """Return one row per time, kind, shell and delta, with the columns of the file."""
     rows = []
-    for time, full, truth, index in zip(
-        responses.time, responses.full, responses.truth, range(len(responses.time)), strict=True
-    ):
+    drawn = bootstrap.draws(responses.case)
+    for index, time in enumerate(responses.time):
+        full, truth = responses.full[index], responses.truth[index]
         for kind in plan.kinds:
             for shell in plan.shells:
                 for delta in plan.deltas if kind == "gap" else (np.nan,):
                     # Not there at all where every marked particle was left out.
                     changed = responses.changed[kind, shell, delta][index]
-                    row = _row(kind, changed, full, truth)
+                    row = _row(kind, changed, full, truth, drawn)
                     rows.append({"time": time, "kind": kind, "shell": shell, "delta": delta, **row})
     return rows
 
 
-def _row(kind: str, changed: np.ndarray, full: np.ndarray, truth: np.ndarray) -> dict:
+def _row(kind: str, changed: np.ndarray, full: np.ndarray, truth: np.ndarray, drawn: np.ndarray) -> dict:
     counted = np.isfinite(changed)
-    change = changed[counted] if kind == "gradient" else (changed - full)[counted]
     derivative = kind == "gradient"
+    change = changed[counted] if derivative else (changed - full)[counted]
+    weights = drawn[:, counted]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sizes = np.sqrt(weights @ change**2 / weights.sum(axis=1))
+        correlations = _correlations(changed[counted], full[counted], weights)
     return {
         "n_particles": int(counted.sum()),
         "correlation_with_full": np.nan if derivative else correlation(changed, full),
         "correlation_with_truth": np.nan if derivative else correlation(changed, truth),
         "rms_change": np.sqrt((change**2).mean()) if len(change) else np.nan,
+        "correlation_with_full_error": np.nan if derivative else correlations.std(),
+        "rms_change_error": sizes.std(),
     }
+
+
+def _correlations(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return Pearson's correlation (B,) of two arrays (P,), entries counted `weights` (B, P) times."""
+    counts = weights.sum(axis=1)
+
+    def covariance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return weights @ (x * y) / counts - (weights @ x) * (weights @ y) / counts**2
+
+    # Around the mean of all: what is subtracted is small.
+    first, second = (x - x.mean() if len(x) else x for x in (first, second))
+    return covariance(first, second) / np.sqrt(covariance(first, first) * covariance(second, second))
 
 
 def sensitivity_table(responses: Responses) -> list[dict]:
@@ -124,7 +146,7 @@ def main() -> None:
     chosen = draw(all_cases, arguments.particles, arguments.seed)
     responses = respond(trained, all_cases, chosen, plan)
     rows = table(responses, plan)
-    tables.write(arguments.output, COLUMNS if len(trained.time) == 1 else ("time", *COLUMNS), rows)
+    tables.write(arguments.output, COLUMNS, rows)
     if arguments.responses:
         about = {"model": trained.settings, "particles": arguments.particles, "seed": arguments.seed}
         write_responses(arguments.responses, responses, plan, about)
@@ -136,7 +158,8 @@ def main() -> None:
 def _announce(rows: list[dict], total: int, plan: Plan) -> None:
     for shell in plan.shells:
         left = total - min(row["n_particles"] for row in rows if row["shell"] == shell)
-        print(f"shell {shell}: {total} marked particles, {left} excluded: the shell wraps around the box")
+        excluded = f", {left} excluded: the shell wraps around the box" if left else ""
+        print(f"shell {shell}: {total} marked particles{excluded}")
     if plan.include_wrapped:
         print("particles of which the shell wraps around the box are included")
 
@@ -166,7 +189,7 @@ def _arguments() -> argparse.Namespace:
 
 def _check(arguments: argparse.Namespace) -> None:
     shells = arguments.shells
-    if any(b <= a for a, b in pairwise(shells)) or not shells[0] > 0:
+    if not np.isfinite(shells).all() or any(b <= a for a, b in pairwise(shells)) or not shells[0] > 0:
         raise InputError(f"--shells: {shells}, expected positive numbers that increase")
     if not arguments.metric and any(shell != int(shell) for shell in shells):
         raise InputError(f"--shells: {shells}, expected whole numbers of edges (or --metric)")

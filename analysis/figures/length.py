@@ -187,7 +187,9 @@ def caption(lengths: dict, curves: Mapping) -> str:
     shown = f" Open symbols: {' and '.join(beside[name] for name in controls)}." if controls else ""
     seeds = f" Averages over {lengths['n_seeds'].max():.0f} training seeds." if (lengths["n_seeds"] > 1).any() else ""
     limit = [_range(lengths["box_limit"][chosen]) for chosen in (edges, sigma)]
-    of_chi = " Thin lines: χ_4 of the overlap in the relaxation runs." if curves else ""
+    of_chi = (
+        " Thin lines: χ_4, N var(Q) of the overlap Q over relaxation runs and their time origins." if curves else ""
+    )
     return (
         "Does the reach of the network grow with time and on cooling, as lengths of the liquid do? (a) Decay length of "
         "the network's answer to removal of everything beyond shell h, and to a gap behind it in the limit of small "

@@ -5,6 +5,7 @@ python -m analysis.figures.response edges_1.csv edges_2.csv gradient.csv --tempe
 # ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
 from itertools import cycle
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,13 +16,17 @@ from analysis.figures import style
 from simulate import command, options
 from simulate.command import InputError
 
-COLUMNS = ("kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change")
+COLUMNS = (
+    *("time", "kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change"),
+    *("correlation_with_full_error", "rms_change_error"),
+)
 KINDS = ("removal", "gap", "gradient")
 LINESTYLES = ("-", "--", ":", "-.")
+BARS: dict[str, Any] = {"capsize": 2, "elinewidth": 0.8}
 
 
 def read(paths: list[str], temperatures: list[float]) -> dict[str, np.ndarray]:
-    """Return the rows of all files in one table, with the column `temperature` and `time` (NaN where a file has none).
+    """Return the rows of all files in one table, with the column `temperature`.
 
     Raises InputError where the files and temperatures do not pair up or no row is of a known kind.
     """
@@ -31,9 +36,7 @@ def read(paths: list[str], temperatures: list[float]) -> dict[str, np.ndarray]:
     for path, temperature in zip(paths, temperatures, strict=True):
         table = style.read_table(path, COLUMNS)
         length = len(table["shell"])
-        part = {name: table[name] for name in COLUMNS}
-        part["time"] = table.get("time", np.full(length, np.nan))
-        parts.append({"temperature": np.full(length, temperature), **part})
+        parts.append({"temperature": np.full(length, temperature), **{name: table[name] for name in COLUMNS}})
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     # Shells that wrap around the box have no answer.
     kept = np.isin(whole["kind"], KINDS) & (whole["n_particles"] > 0)
@@ -49,11 +52,11 @@ def draw(rows: dict[str, np.ndarray]) -> Figure:
     _sketch(axes[0, 0], gap=False)
     _sketch(axes[0, 1], gap=True)
     looks = _looks(rows)
-    # Equal values at different temperatures are drawn side by side.
-    places = {t: 0.08 * i for i, t in enumerate(np.unique(rows["temperature"]))}
-    beside = {**rows, "shell": rows["shell"] + [places[t] for t in rows["temperature"]]}
-    for (temperature, time), look in looks.items():
+    # Curves are drawn side by side: their bars overlap.
+    places = np.linspace(-0.5, 0.5, len(looks)) * min(0.4, 0.06 * len(looks))
+    for place, ((temperature, time), look) in zip(places, looks.items(), strict=True):
         chosen = (rows["temperature"] == temperature) & _equal(rows["time"], time)
+        beside = {**rows, "shell": rows["shell"] + place}
         _removal(axes[1, 0], beside, chosen, look)
         _gap(axes[1, 1], beside, chosen, look)
     axes[1, 0].set(ylabel="correlation with full prediction")
@@ -91,7 +94,8 @@ def _equal(column: np.ndarray, value: float) -> np.ndarray:
 
 def _removal(axis: Axes, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
     chosen = chosen & (rows["kind"] == "removal")
-    axis.plot(rows["shell"][chosen], rows["correlation_with_full"][chosen], **look)
+    values = (rows[name][chosen] for name in ("shell", "correlation_with_full", "correlation_with_full_error"))
+    axis.errorbar(*values, **BARS, **look)
 
 
 def _gap(axis: Axes, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
@@ -99,19 +103,21 @@ def _gap(axis: Axes, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict
     gap, gradient = (chosen & (rows["kind"] == kind) for kind in ("gap", "gradient"))
     delta = rows["delta"]
     small = gradient if gradient.any() else gap & (delta == delta[gap].min(initial=np.inf))
-    axis.plot(rows["shell"][small], per_delta(rows)[small], **look)
+    change, error = per_delta(rows), per_delta(rows, "rms_change_error")
+    axis.errorbar(rows["shell"][small], change[small], error[small], **BARS, **look)
     large = gap & (delta == delta[gap].max(initial=0))
-    axis.plot(
-        rows["shell"][large],
-        per_delta(rows)[large],
-        **{**look, "linestyle": "", "markerfacecolor": "white", "markersize": 6, "zorder": 1.5},
-    )
+    open_symbols = {"linestyle": "", "markerfacecolor": "white", "markersize": 6, "zorder": 1.5}
+    # Of the same particles: their bars would be those of the line.
+    axis.plot(rows["shell"][large], change[large], **{**look, **open_symbols})
 
 
-def per_delta(rows: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the root-mean-square change per delta of every row; a gradient is one already, removal has none (NaN)."""
+def per_delta(rows: dict[str, np.ndarray], name: str = "rms_change") -> np.ndarray:
+    """Return the root-mean-square change (or its error) of every row per delta.
+
+    A gradient is one already, removal has none (NaN).
+    """
     divisor = np.select([rows["kind"] == "gap", rows["kind"] == "gradient"], [rows["delta"], 1.0], np.nan)
-    return rows["rms_change"] / divisor
+    return rows[name] / divisor
 
 
 def _sketch(axis: Axes, gap: bool) -> None:
@@ -147,7 +153,8 @@ def _sketch(axis: Axes, gap: bool) -> None:
 
 def table(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the rows as drawn, with the change per delta."""
-    return {**rows, "rms_change_per_delta": per_delta(rows)}
+    errors = per_delta(rows, "rms_change_error")
+    return {**rows, "rms_change_per_delta": per_delta(rows), "rms_change_per_delta_error": errors}
 
 
 def caption(rows: dict[str, np.ndarray]) -> str:
@@ -157,6 +164,10 @@ def caption(rows: dict[str, np.ndarray]) -> str:
     limit = "its limit at small δ, by back-propagation" if "gradient" in rows["kind"] else "at the smallest δ"
     if gap.any():
         limit += f"; open symbols: at δ = {rows['delta'][gap].max():g} σ. Where both agree the response is linear"
+    errors = np.concatenate([rows["correlation_with_full_error"], rows["rms_change_error"]])
+    bars = "Bars: one standard error, from a bootstrap over configurations and the marked particles in each. "
+    if not np.isfinite(errors).any():
+        bars = ""
     return (
         "How far the network looks. Two changes of what it sees around a marked particle (red): (a) everything beyond "
         "shell h is removed; (b) everything beyond shell h is pushed outwards by δ, which opens a gap between the "
@@ -164,8 +175,8 @@ def caption(rows: dict[str, np.ndarray]) -> str:
         "Pearson correlation of the prediction from h shells with the prediction from the whole configuration. (d) "
         f"Gap: root-mean-square change Δ_rms of the predicted propensity divided by δ; line and full symbols: {limit}. "
         f"Each point: {counts} marked A particles in held-out configurations; those of which the shell wraps around "
-        "the box are left out. This is the reach of the network, not a measured correlation length. T in ε/k_B, times "
-        "t in τ; σ, ε, τ: Lennard-Jones units of the A particles."
+        f"the box are left out. Symbols of one shell are drawn side by side. {bars}This is the "
+        "reach of the network, not a measured correlation length. T in ε/k_B, times t in τ; σ, ε, τ: Lennard-Jones units of the A particles."
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis import shells
 from simulate import box as periodic
 from simulate import store
 
@@ -92,13 +93,16 @@ def write_metrics(path: Path, scores: dict[tuple[float, str, int], tuple[float, 
 
 
 def write_shells(path: Path, kind: str, rows: list[tuple[float, int, float | None, float, float]]) -> None:
-    """Write a table of analysis.shells from rows of (time, shell, delta, correlation with full, rms change)."""
-    header = ["kind", "time", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth"]
+    """Write a table of analysis.shells from rows of (time, shell, delta, correlation with full, rms change).
+
+    The error of the correlation is 0.013, that of the change a tenth of it.
+    """
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*header, "rms_change"])
+        writer.writerow(shells.COLUMNS)
         for time, shell, delta, correlation, change in rows:
-            writer.writerow([kind, time, shell, "" if delta is None else delta, 200, correlation, 0.5, change])
+            at = [time, kind, shell, "" if delta is None else delta]
+            writer.writerow([*at, 200, correlation, 0.5, change, 0.013, 0.1 * change])
 
 
 def write_responses(path: Path, curves: dict[str, float], shells=(1, 2, 3), *, control=None, seed=0, gradient=False):

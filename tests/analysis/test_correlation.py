@@ -85,6 +85,20 @@ def test_chi_4_of_particles_that_move_together():
     assert correlation.chi_4(overlaps, n_groups * size) == pytest.approx(size * 0.4 * 0.6, rel=0.09)
 
 
+@pytest.mark.parametrize(("n_runs", "n_origins"), [(3, 1), (3, 4), (2, 10)])
+def test_chi_4_is_right_on_average_for_few_runs(n_runs, n_origins):
+    """Runs of their own level (variance 0.5), origins around it (variance 1): N (0.5 + 1) on average."""
+    random, n_studies = np.random.default_rng(11), 4000
+    found = [
+        correlation.chi_4(
+            random.normal(scale=np.sqrt(0.5), size=(n_runs, 1)) + random.normal(size=(n_runs, n_origins)), 10
+        )
+        for _ in range(n_studies)
+    ]
+    # Four standard errors of the mean.
+    assert np.mean(found) == pytest.approx(15, abs=4 * np.std(found) / np.sqrt(n_studies))
+
+
 def test_errors_match_the_scatter_between_repetitions():
     """The standard error over runs predicts how far two independent sets of runs differ."""
     deviations = []

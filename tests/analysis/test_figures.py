@@ -278,6 +278,19 @@ def test_response_per_delta_of_a_linear_network_is_its_gradient(folder, tmp_path
         assert float(row["rms_change_per_delta"]) == pytest.approx(expected, rel=1e-5, nan_ok=True)
 
 
+def test_networks_of_one_time_each_are_drawn_apart_with_their_errors(folder, tmp_path, monkeypatch):
+    for name, time in (("early", 0.15), ("late", 2.0)):
+        rows = [(time, h, None, 1 - time * 0.1**h, 0.1**h) for h in (1, 2)]
+        figure_inputs.write_shells(tmp_path / f"{name}.csv", "removal", rows)
+    rows = response.read([tmp_path / "early.csv", tmp_path / "late.csv"], [0.7, 0.7])
+    drawn = response.draw(rows).axes[2]
+    curves = {str(bar.get_label()): bar.lines[0].get_ydata().tolist() for bar in drawn.containers}
+    assert curves == {"$T = 0.7,\\;t = 0.15$": [0.985, 0.9985], "$T = 0.7,\\;t = 2$": [0.8, 0.98]}
+    bars = [segment[:, 1] for bar in drawn.containers for segment in bar.lines[2][0].get_segments()]
+    np.testing.assert_allclose([np.ptp(bar) for bar in bars], 2 * 0.013)
+    assert "Bars: one standard error" in response.caption(rows)
+
+
 def test_scatter_counts_every_particle_but_the_outermost(folder):
     configurations = [
         fields.read(folder / "graphs.h5", [folder / "predictions.h5"], name) for name in figure_inputs.SAMPLES

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from analysis import response_length
+from analysis import bootstrap, response_length
 from analysis.response_length import Curve
 from simulate.command import InputError
 from tests.analysis import figure_inputs
@@ -89,7 +89,7 @@ def test_sensitivity_is_fitted_from_the_first_neighbours_to_rounding():
 def test_a_resample_draws_configurations_then_particles():
     case = np.repeat([3, 7, 9], [5, 10, 20])
     random = np.random.default_rng(2)
-    draws = np.array([response_length.resampled(case, random) for _ in range(300)])
+    draws = np.array([bootstrap.resampled(case, random) for _ in range(300)])
     drawn = np.array([draws[:, case == name].sum(axis=1) / (case == name).sum() for name in (3, 7, 9)])
     # Whole configurations, three in all; each once on average (300 draws of variance 2/3: 5 %; four of these).
     assert (drawn == np.rint(drawn)).all()

@@ -153,13 +153,33 @@ def test_a_network_that_looks_one_edge_far_has_a_response_of_one_edge(trained, c
 def test_correlations_of_the_table():
     full = np.array([[1.0, 2.0, 4.0, 3.0]])
     changed = {("removal", 1, np.nan): np.array([[3.0, 5.0, 9.0, np.nan]])}
-    nothing = np.zeros(0)
-    found = responses.Responses(np.array([1.0]), full, -full, changed, nothing, nothing, nothing, nothing, nothing)
+    case, nothing = np.zeros(4), np.zeros(0)
+    found = responses.Responses(np.array([1.0]), full, -full, changed, case, nothing, nothing, nothing, nothing)
     (row,) = shells.table(found, responses.Plan(("removal",), (1,)))
     assert row["n_particles"] == 3
     assert row["correlation_with_full"] == pytest.approx(1)
     assert row["correlation_with_truth"] == pytest.approx(-1)
     assert row["rms_change"] == pytest.approx(np.sqrt((4 + 9 + 25) / 3))
+
+
+def test_errors_of_the_table_are_those_of_drawing_particles_again():
+    """One configuration: the root mean square of Gaussian changes of width s is uncertain by s / sqrt(2 P), a
+    correlation rho by (1 - rho^2) / sqrt(P). Of configurations that differ as a whole, theirs counts."""
+    random, n = np.random.default_rng(3), 2000
+    full = random.normal(size=n)
+    answers = {("removal", 1, np.nan): (full + 0.5 * random.normal(size=n))[None]}
+    nothing, alike = np.zeros(0), np.zeros(n)
+    found = responses.Responses(np.ones(1), full[None], full[None], answers, alike, nothing, nothing, nothing, nothing)
+    (row,) = shells.table(found, responses.Plan(("removal",), (1,)))
+    # 200 draws: a standard deviation known to 5 %; three of these.
+    assert row["rms_change_error"] == pytest.approx(0.5 / np.sqrt(2 * n), rel=0.15)
+    assert row["correlation_with_full_error"] == pytest.approx(0.2 / np.sqrt(n), rel=0.15)
+    # Changes 1 in one configuration, 2 in the other: the root mean square is 1, sqrt(2.5) or 2, as 1 : 2 : 1.
+    case = np.repeat([0, 1], n // 2)
+    answers = {("removal", 1, np.nan): (full + 1 + case)[None]}
+    found = responses.Responses(np.ones(1), full[None], full[None], answers, case, nothing, nothing, nothing, nothing)
+    (row,) = shells.table(found, responses.Plan(("removal",), (1,)))
+    assert row["rms_change_error"] == pytest.approx(np.std([1, np.sqrt(2.5), np.sqrt(2.5), 2]), rel=0.15)
 
 
 def test_draw_spreads_over_cases(case):
@@ -204,13 +224,13 @@ def test_file_to_file(files):
         files / "propensity.h5", "--sensitivity", files / "distance.csv", "--responses", files / "answers.h5",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "shell 1: 6 marked particles, 0 excluded" in done.stdout
+    assert done.stdout.splitlines() == ["shell 1: 6 marked particles", "shell 2: 6 marked particles"]
     with open(files / "out.csv") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == shells.COLUMNS
     assert [(row["kind"], row["shell"]) for row in rows[:3]] == [("removal", "1"), ("removal", "2"), ("gap", "1")]
     assert len(rows) == 2 + 4 + 2
-    assert all(row["n_particles"] == "6" for row in rows)
+    assert all(row["n_particles"] == "6" and row["time"] == "0.1" for row in rows)
     assert np.isfinite([float(row["correlation_with_truth"]) for row in rows if row["kind"] != "gradient"]).all()
     answers = store.read(files / "answers.h5", "responses")
     assert answers["changed"].shape == (len(rows), 1, 6)
@@ -224,14 +244,14 @@ def test_file_to_file(files):
     assert distances["n_pairs"].sum() == pytest.approx(6 * 4 / 3 * np.pi * 3.5**3, rel=0.05)
 
 
-def test_several_times_lead_with_a_time_column(files):
+def test_every_time_has_its_rows(files):
     done = command_line(
         files, files / "two.pt", files / "sample.h5", files / "out.csv", "--kind", "removal", "--shells", 1,
         "--particles", 3,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = (files / "out.csv").read_text().splitlines()
-    assert rows[0] == ",".join(("time", *shells.COLUMNS))
+    assert rows[0] == ",".join(shells.COLUMNS)
     assert [row.split(",")[0] for row in rows[1:]] == ["0.1", "1.0"]
 
 

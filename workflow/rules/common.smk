@@ -11,7 +11,7 @@ import analysis.costs as costs
 # Settings of a network that learn.train takes as they are.
 TRAINING = ("model", "recipe", "learning_rate", "epochs", "control")
 # What the answers of analysis.shells follow from.
-RESPONSES = ("shells", "cases", "responses", "surroundings", "marked")
+RESPONSES = ("shells", "cases", "responses", "surroundings", "marked", "bootstrap")
 
 
 def devices():
