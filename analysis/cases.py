@@ -34,6 +34,7 @@ def read(path: str | Path, trained: Trained, truth: str | Path | None = None, sp
     if store.kind_of(path) == "graphs":
         if truth is not None:
             raise InputError(f"--truth: {path} carries its own propensities")
+        trained.check_graphs(path)
         names = dataset.samples(path, split)
         if not names:
             raise InputError(f"{path}: no {split} samples")

@@ -163,14 +163,19 @@ def main() -> None:
 
 
 def _read(given: str) -> dict:
+    name = "configuration"
     if not given.lstrip().startswith("{"):
-        if not Path(given).is_file():
-            raise InputError(f"{given}: no such file")
-        given = Path(given).read_text()
-    found = yaml.safe_load(given)
-    missing = {"machine", "liquid", "samples", "runs", "times", "networks", "temperatures"} - set(found or {})
+        command.check_file(given)
+        name, given = given, Path(given).read_text(errors="replace")
+    try:
+        found = yaml.safe_load(given)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"{name}: no YAML: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{name}: {type(found).__name__}, expected a whole configuration, as config.yaml")
+    missing = {"machine", "liquid", "samples", "runs", "times", "networks", "temperatures"} - set(found)
     if missing:
-        raise InputError(f"configuration: no {sorted(missing)[0]!r}, expected a whole configuration, as config.yaml")
+        raise InputError(f"{name}: no {sorted(missing)[0]!r}, expected a whole configuration, as config.yaml")
     return found
 
 

@@ -102,8 +102,7 @@ def read(path: str | Path, time: float | None = None) -> tuple[Propensity, np.nd
     path = Path(path)
     if path.suffix not in (".npz", ".pickle", ".pkl"):
         return _read_ours(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    command.check_file(path)
     ensemble = published.read_botan(path, time) if path.suffix == ".npz" else published.read_deepmind(path)
     n_runs = _checked_runs(ensemble.targets.shape[1], path)
     result = of_ensemble(ensemble.positions, ensemble.types, ensemble.time, iter(ensemble.targets))

@@ -113,7 +113,7 @@ def over_files(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
     """Return r (K,), the mean g_ab (K,) over all files by pair, and the number density.
 
-    Raises InputError where the box is smaller than 2 `r_max`, or the files differ in size.
+    Raises InputError where the box is smaller than 2 `r_max`, no bin fits, or the files differ in size.
     """
     sums: dict[str, np.ndarray] = {}
     weight, limit, r, density = 0, r_max, np.empty(0), np.nan
@@ -125,6 +125,8 @@ def over_files(
                 limit = box.min() / 2
             if limit > box.min() / 2 + 1e-9:
                 raise InputError(f"{path}: half the box edge is {box.min() / 2:.3f}, expected at least r_max {limit:g}")
+            if bin_width > limit:
+                raise InputError(f"{path}: bins of {bin_width:g}, expected at most the largest distance, {limit:.3f}")
             r, g = radial_distribution(frames, types, box, limit, bin_width)
             sums = {name: (sums[name] if sums else 0) + len(frames) * g[name] for name in PAIRS}
             weight += len(frames)
@@ -137,12 +139,11 @@ def main() -> None:
     parser = options.Parser(prog="python -m analysis.radial_distribution", description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", help="samples, relaxation runs, public files or mdtraj trajectories")
     parser.add_argument("--output", required=True, help=".h5 or .csv to write")
-    parser.add_argument("--r-max", type=float, help="largest distance (default: half the box edge)")
-    parser.add_argument("--bin-width", type=float, default=BIN_WIDTH, help="in sigma_AA (default %(default)s)")
+    parser.add_argument("--r-max", type=options.positive, help="largest distance (default: half the box edge)")
+    parser.add_argument(
+        "--bin-width", type=options.positive, default=BIN_WIDTH, help="in sigma_AA (default %(default)s)"
+    )
     arguments = parser.parse_args()
-    for name in ("r_max", "bin_width"):
-        if getattr(arguments, name) is not None and not getattr(arguments, name) > 0:
-            raise InputError(f"--{name.replace('_', '-')}: {getattr(arguments, name)}, expected a positive length")
     if Path(arguments.output).suffix not in (".h5", ".csv"):
         raise InputError(f"--output: {arguments.output}, expected a name ending in .h5 or .csv")
     r, g, density = over_files(arguments.files, arguments.r_max, arguments.bin_width)

@@ -19,15 +19,19 @@ from simulate.scattering import WAVE_NUMBER
 
 
 def sampling_times(expressions: list[str], relaxation: Relaxation, time_step: float | None = None) -> np.ndarray:
-    """Return the times (M,) that `expressions` mean, each rounded to a multiple of `time_step` (at least one).
+    """Return the times (M,) that `expressions` mean, each rounded to a multiple of `time_step`.
 
-    An expression is a number, `X tau_alpha` or `F_s X`.
-    Raises InputError where one cannot be read, lies outside the run, or they do not strictly increase.
+    An expression is a number, `X tau_alpha` or `F_s X`; it may mean a time beyond the relaxation runs, as ensembles may
+    be longer than they are.
+    Raises InputError where one cannot be read, F_s does not fall to X within the runs, a time is shorter than a time
+    step, or they do not strictly increase.
     """
     times = np.array([_sampling_time(expression, relaxation) for expression in expressions])
     if time_step is not None:
+        for index in np.flatnonzero(times < (1 - 1e-6) * time_step):
+            raise InputError(f"--times: {expressions[index]!r}, expected at least one time step of {time_step:g}")
         # Rounded to nine decimals, so that 5 x 0.003 reads 0.015.
-        times = np.round(np.maximum(np.rint(times / time_step), 1) * time_step, 9)
+        times = np.round(np.rint(times / time_step) * time_step, 9)
     for index in np.flatnonzero(np.diff(times) <= 0):
         raise InputError(
             f"--times: must strictly increase, but {expressions[index]!r} is {times[index]:g} and "

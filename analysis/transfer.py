@@ -53,6 +53,7 @@ def matrix(models: Sequence[Source], graphs: Sequence[Source]) -> list[dict]:
                 raise InputError(f"{tested.path}: no test samples")
             for model in models:
                 trained = checkpoint.load(model.path)
+                trained.check_graphs(tested.path)
                 about = {
                     "model": trained.settings.get("model", ""),
                     "seed": trained.settings.get("seed", ""),

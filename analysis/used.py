@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 
 from analysis import costs, plan
-from simulate.command import InputError
+from simulate import tables
 
 # The stage that writes a file of this name below one temperature's folder.
 WRITES = {
@@ -69,13 +69,12 @@ def _cpu_seconds(file: Path) -> float:
 
 
 def read(table: Path) -> list[dict]:
-    """Read the table that `snakemake plan` wrote. Raises InputError where a column is missing."""
-    with open(table) as opened:
-        rows = list(csv.DictReader(opened))
-    missing = set(plan.COLUMNS) - set(rows[0] if rows else ())
-    if missing:
-        raise InputError(f"{table}: no column {sorted(missing)[0]!r}, expected a table of `snakemake plan`")
-    return [{name: value if name == "stage" else float(value) for name, value in row.items()} for row in rows]
+    """Read the table that `snakemake plan` wrote. Raises InputError where it is no such table."""
+    stage, *names = plan.COLUMNS
+    return [
+        {stage: row[stage]} | dict(zip(names, tables.numbers(row, names, table), strict=True))
+        for row in tables.rows(table, plan.COLUMNS)
+    ]
 
 
 def table(planned: list[dict], found: list[dict]) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from learn import inherent
+from learn import dataset, inherent
 from learn.graph import CUTOFF, Graph, build
 from learn.inherent import InherentModel
 from learn.model import Bapst2020
 from simulate import layout, provenance, store
-from simulate.command import InputError
+from simulate.command import InputError, check_file
 from simulate.configuration import Configuration
 
 KIND = "supercooled network"
@@ -35,6 +35,12 @@ class Trained:
     mean: np.ndarray
     scale: np.ndarray
     provenance: dict = field(default_factory=dict)
+
+    def check_graphs(self, graphs: str | Path) -> None:
+        """Raise InputError where the edges of a graphs.h5 reach otherwise than those the network was trained on."""
+        found, cutoff = dataset.settings(graphs).get("cutoff"), self.settings.get("cutoff", CUTOFF)
+        if isinstance(self.network, Bapst2020) and found != cutoff:
+            raise InputError(f"{graphs}: edges up to {found} sigma, expected {cutoff} as the model was trained on")
 
     def predict(self, structure: Graph | Configuration, inherent_positions: np.ndarray | None = None) -> np.ndarray:
         """Return the propensity (M, N) of every particle, in sigma_AA.
@@ -133,8 +139,7 @@ def read(path: str | Path) -> dict:
 
     Raises InputError where it is anything else.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     layout.archive(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

@@ -105,7 +105,7 @@ def write_predictions(
 
 
 def shared_columns(graphs: Path, samples: Sequence[Sample]) -> dict:
-    """Return the columns that all models of one graphs.h5 share: temperature, n_runs, n_train."""
+    """Return the columns that all models of one graphs.h5 share, if trained on it: temperature, n_runs, n_train."""
     return {
         "temperature": dataset.settings(graphs)["temperature"],
         "n_runs": samples[0].n_runs or "",
@@ -132,6 +132,7 @@ def main() -> None:
 
     torch.set_num_threads(arguments.threads)
     trained = checkpoint.load(arguments.model)
+    trained.check_graphs(arguments.graphs)
     names = dataset.samples(arguments.graphs, "test")
     if not names:
         raise InputError(f"{arguments.graphs}: no test configurations, expected at least one")
@@ -142,6 +143,8 @@ def main() -> None:
         "source": arguments.source,
         "model": arguments.name or trained.settings["model"],
         "seed": trained.settings.get("seed", 0),
+        # Of the model, which may have been trained on other graphs.
+        "n_train": trained.settings.get("n_train", ""),
     }
     rows = [shared | row for species in arguments.species for row in scores(predictions, samples, species)]
     named = {sample.name: prediction for sample, prediction in zip(samples, predictions, strict=True)}

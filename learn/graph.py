@@ -16,6 +16,8 @@ from simulate.box import minimum_image, neighbour_pairs
 from simulate.command import InputError
 
 CUTOFF = 2.0
+# Times of public configurations at which F_s has one value lie within this factor of those of the first.
+TIME_SPREAD = 2.0
 
 
 @dataclass
@@ -60,7 +62,9 @@ def from_edges(
 
 
 def read_sample(source: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of one sample folder, with `temperature` and `n_runs` where the settings tell them.
+    """Return the arrays of one sample folder; `temperature`, `n_runs` and `is_values` where the settings tell them.
+
+    is_values (M,): the F_s by which the times of a public file were chosen.
 
     Raises InputError where a file is missing, or where the files of a folder do not belong together.
     """
@@ -72,9 +76,13 @@ def read_sample(source: Path) -> dict[str, np.ndarray]:
     names = ("time", "propensity", "standard_error", "reliability_A", "reliability_B")
     sample |= {name: measured[name] for name in names if name in measured}
     told = start.settings | measured.settings
-    sample |= {name: np.array(told[name]) for name in ("temperature", "n_runs") if told.get(name) is not None}
+    sample |= {
+        name: np.array(told[name]) for name in ("temperature", "n_runs", "is_values") if told.get(name) is not None
+    }
     if (source / "inherent.h5").exists():
-        quenched = store.read(source / "inherent.h5", "inherent", ("inherent_positions",))
+        quenched = store.read(source / "inherent.h5", "inherent", ("inherent_positions", "positions"))
+        if not np.array_equal(quenched["positions"], sample["positions"]):
+            raise InputError(f"{source / 'inherent.h5'}: of other positions than sample.h5")
         optional = ("inherent_positions", "inherent_energy", "cage_positions")
         sample |= {name: quenched[name] for name in optional if name in quenched}
     return sample
@@ -85,6 +93,8 @@ def collect(
 ) -> dict[str, str]:
     """Write graphs.h5, one sample in memory at a time; return the split of each sample.
 
+    Where times were chosen by F_s in each configuration, they differ (up to TIME_SPREAD): the time of the file is then
+    their mean, and every sample keeps its own beside.
     Raises InputError where two samples share a name or an identity, their times differ, or a split is empty.
     """
     names = [source.resolve().name for source in sources]
@@ -102,22 +112,36 @@ def collect(
             file[name].attrs["identity"] = identity
             file[name].attrs["split"] = chosen[name]
             bar.update()
+        if "F_s" in file.attrs:
+            file["time"][...] = np.mean([file[name]["time"] for name in names], axis=0)
     return chosen
 
 
 def _append(file: h5py.File, name: str, sample: dict[str, np.ndarray], cutoff: float, source: Path) -> None:
     time = np.asarray(sample.pop("time"), dtype=np.float64)
     temperature = float(sample.pop("temperature", np.nan))
+    values = sample.pop("is_values", None)
     if "time" not in file:
         file["time"] = time
         file.attrs["temperature"] = temperature
-    elif len(time) != len(file["time"]) or not np.allclose(file["time"][()], time, rtol=1e-6, equal_nan=True):
-        raise InputError(f"{source}: times {time} differ from those of the first sample, {file['time'][()]}")
+        if values is not None:
+            file.attrs["F_s"] = values
+    first, labels = file["time"][()], file.attrs.get("F_s")
+    by_value = values is not None and labels is not None and np.array_equal(values, labels)
+    if not by_value and (values is not None or labels is not None):
+        raise InputError(f"{source}: times at F_s = {values}, of the first sample at {labels}")
+    spread = TIME_SPREAD - 1 if by_value else 1e-6
+    if len(time) != len(first) or not np.allclose(
+        np.maximum(time, first), np.minimum(time, first), rtol=spread, equal_nan=True
+    ):
+        raise InputError(f"{source}: times {time} differ from those of the first sample, {first}")
     if not np.isclose(temperature, file.attrs["temperature"], equal_nan=True):
         raise InputError(f"{source}: temperature {temperature}, of the first sample {file.attrs['temperature']}")
     with command.about(source):
         graph = build(sample["positions"], sample["types"], sample["box"], cutoff)
     group = file.create_group(name)
+    if by_value:
+        group["time"] = time
     for key, array in sample.items():
         group[key] = array
     for key, array in (("senders", graph.senders), ("receivers", graph.receivers)):

@@ -114,13 +114,15 @@ def train(
     dataset.check_separate(graphs)
     names = {split: dataset.samples(graphs, split) for split in ("train", "validation")}
     mean, scale = normalisation(graphs, names["train"], time)
-    if not recipe.standardised:
+    # An untrained network stays as it is drawn: only its normalisation makes its outputs propensities.
+    if not recipe.standardised and control != "untrained":
         mean, scale = np.zeros_like(mean), np.ones_like(scale)
     descents = DESCENTS if recipe.descent and control != "untrained" else ()
     network = Bapst2020(outputs=len(time) + 3 * len(descents))
     network.frugal = frugal
     batch_of = loader(graphs, time, mean, scale, descents, shuffle=seed if control == "shuffled" else None)
 
+    @command.polling(False)
     def first_weights() -> None:
         training = (batch_of(name) for name in names["train"])
         if begin is not None:
@@ -136,7 +138,8 @@ def train(
     else:
         start = begin and restart.fingerprint(*(array.numpy() for array in begin.network.state_dict().values()))
         about = (control, start)
-        history = fit(network, batch_of, names, recipe, epochs, seed, begin=first_weights, about=about, **options)
+        with command.polling():
+            history = fit(network, batch_of, names, recipe, epochs, seed, begin=first_weights, about=about, **options)
     network.fold()
     network.keep_outputs(len(time))
     network.frugal = False
@@ -239,6 +242,8 @@ def main() -> None:
     recipe = chosen_recipe(arguments)
     if arguments.control and arguments.model == inherent.KIND:
         raise InputError(f"--control {arguments.control}: expected --model bapst2020")
+    if arguments.control and arguments.start:
+        raise InputError(f"--start {arguments.start}: not with --control, which is to know nothing of the propensity")
     torch.set_num_threads(arguments.threads)
     if not arguments.frugal:
         keep_freed_memory()

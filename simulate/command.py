@@ -4,12 +4,21 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from tqdm import tqdm
 
 
 class InputError(Exception):
     """A user's mistake: the message names the file or key, and what was expected."""
+
+
+def check_file(path: str | Path) -> None:
+    """Raise InputError where there is no file of that name."""
+    if Path(path).is_dir():
+        raise InputError(f"{path}: a folder, expected a file")
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file")
 
 
 @contextlib.contextmanager
@@ -26,7 +35,11 @@ class Interrupted(Exception):
     """The queue or the user asked the stage to stop; its restart file is written."""
 
 
-_stop = {"requested": False}
+class Terminated(BaseException):
+    """The stage was told to end and has nothing to save. No Exception: what catches those would go on."""
+
+
+_stop = {"requested": False, "polled": False}
 
 
 def stop_requested() -> bool:
@@ -34,15 +47,33 @@ def stop_requested() -> bool:
     return _stop["requested"]
 
 
+@contextlib.contextmanager
+def polling(polled: bool = True) -> Iterator[None]:
+    """Say that what runs inside asks `stop_requested` time and again (or not): SIGTERM does not end it by itself."""
+    before, _stop["polled"] = _stop["polled"], polled
+    try:
+        yield
+    finally:
+        _stop["polled"] = before
+
+
+def _on_signal(number: int, _: object) -> None:
+    if _stop["polled"]:
+        _stop["requested"] = True
+    elif number == signal.SIGTERM:
+        raise Terminated("stopped by SIGTERM")
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a stage's main function and end the process.
 
     Exit status: 0 done; 2 a user's mistake; 1 the system failed us (disk full, no permission);
     130 interrupted from the keyboard; 143 stopped by SIGTERM, or by SIGURG: a queue warns with that one, because
-    shells, Snakemake and a Python that is still starting live through it.
+    shells, Snakemake and a Python that is still starting live through it. A stage that polls (`polling`) is stopped
+    by either once its restart file is written; any other by SIGTERM, at once: it may still end well after a warning.
     """
     for warning in (signal.SIGTERM, signal.SIGURG):
-        signal.signal(warning, lambda *_: _stop.update(requested=True))
+        signal.signal(warning, _on_signal)
     status = 0
     try:
         main()
@@ -50,7 +81,7 @@ def run(main: Callable[[], None]) -> None:
         status = _report(error, 2)
     except (OSError, MemoryError) as error:
         status = _report(error or type(error).__name__, 1)
-    except Interrupted as error:
+    except (Interrupted, Terminated) as error:
         status = _report(error, 143)
     except KeyboardInterrupt:
         status = _report("interrupted", 130)

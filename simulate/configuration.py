@@ -8,7 +8,7 @@ import numpy as np
 
 from simulate import layout, provenance, published, store
 from simulate.box import wrap
-from simulate.command import InputError
+from simulate.command import InputError, check_file
 
 
 @dataclass
@@ -33,8 +33,7 @@ def read(path: str | Path) -> Configuration:
     Raises InputError that names the file and what was expected.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     if path.suffix in (".pickle", ".pkl"):
         return checked(_of_ensemble(published.read_deepmind(path)), path)
     if path.suffix == ".npz":

@@ -119,6 +119,7 @@ def equilibrate(
     return engine.positions()
 
 
+@command.polling()
 def main() -> None:
     arguments = _arguments()
     if arguments.melt_temperature < arguments.temperature:

@@ -36,7 +36,7 @@ class Inherent:
 
 
 def minimise(start: Configuration, device: Device | None = None, tolerance: float = TOLERANCE) -> Inherent:
-    """Return the inherent structure of a configuration, minimised until the residual force is below `tolerance`.
+    """Return the inherent structure of a configuration, minimised to a residual force of `tolerance` or thrice at most.
 
     Raises InputError where particles overlap, the box is too small, or the minimiser does not get there.
     """
@@ -52,8 +52,9 @@ def minimise(start: Configuration, device: Device | None = None, tolerance: floa
     evaluation = kob_andersen.evaluate(found, start.types, start.box)
     rms = float(np.sqrt((evaluation.forces**2).mean()))
     # A factor for the difference between single and double precision forces.
-    if not rms < 3 * tolerance:
-        raise InputError(f"minimisation stopped at a residual force of {rms:.3g}, expected below {tolerance}")
+    limit = 3 * tolerance
+    if not rms < limit:
+        raise InputError(f"minimisation stopped at a residual force of {rms:.3g}, expected below {limit:g}")
     return Inherent(
         positions=found + (start.positions - inside),
         energies=evaluation.energies,

@@ -47,6 +47,7 @@ def make_engines(start: Configuration, device: Device, arguments: argparse.Names
     return [make() for _ in range(min(wanted, most))]
 
 
+@command.polling()
 def main() -> None:
     arguments = _arguments()
     start = configuration.read(arguments.configuration)

@@ -149,13 +149,18 @@ def converted(
 ) -> Ensemble:
     """Return a public file's ensemble at a known temperature, at the times where F_s takes `is_values` (None: all).
 
-    `time` is that of a BOTAN file. Raises InputError where the temperature or the time is unknown, or a value absent.
+    `time` is that of a BOTAN file. Raises InputError where the temperature or the time is unknown, the temperature is
+    another than the one the file or its name carries, or a value is absent or no other than the one before.
     """
     botan = Path(path).suffix == ".npz"
     ensemble = read_botan(path, time) if botan else read_deepmind(path)
     if botan and time is None:
         raise InputError(f"{path}: the file does not carry its time, expected --time")
-    ensemble.temperature = temperature if temperature is not None else ensemble.temperature
+    known = ensemble.temperature
+    # Names carry three decimals.
+    if None not in (known, temperature) and abs(known - temperature) > 5e-4:
+        raise InputError(f"{path}: temperature {known:g}, as the file or its name says, expected {temperature:g}")
+    ensemble.temperature = temperature if known is None else known
     if ensemble.temperature is None:
         raise InputError(f"{path}: the file does not carry its temperature, expected --temperature")
     if is_values is not None:
@@ -165,6 +170,8 @@ def converted(
         if absent:
             raise InputError(f"{path}: no time with F_s = {absent[0]}, expected one of {ensemble.is_values.round(4)}")
         chosen = np.unique([np.abs(ensemble.is_values - value).argmin() for value in is_values])
+        if len(chosen) < len(is_values):
+            raise InputError(f"{path}: --is-values: {is_values}, expected values that each have a time of their own")
         ensemble.time, ensemble.targets = ensemble.time[chosen], ensemble.targets[chosen]
         ensemble.is_values = ensemble.is_values[chosen]
     return ensemble
@@ -175,12 +182,14 @@ def main() -> None:
     parser.add_argument("input", help="a .pickle of Bapst et al. or an .npz of the BOTAN set")
     parser.add_argument("--sample", required=True, help="output: the configuration")
     parser.add_argument("--ensemble", required=True, help="output: its isoconfigurational runs")
-    parser.add_argument("--temperature", type=options.positive, help="instead of the one the file or its name carries")
+    parser.add_argument("--temperature", type=options.positive, help="where file and name carry none, else theirs")
     parser.add_argument("--time", type=options.positive, help="of a BOTAN file's runs")
     parser.add_argument("--is-values", type=options.positive, nargs="+", help="only the times with these F_s")
     arguments = parser.parse_args()
     found = converted(arguments.input, arguments.temperature, arguments.time, arguments.is_values)
     settings = options.settings(arguments, leave_out=("sample", "ensemble")) | {"temperature": found.temperature}
+    if arguments.is_values is not None:
+        settings["is_values"] = sorted(arguments.is_values, reverse=True)
     start = {"positions": found.positions, "types": found.types, "box": found.box}
     store.write(arguments.sample, "sample", start, settings)
     runs = {**start, "time": found.time, "trajectory_target_positions": found.targets}

@@ -55,6 +55,7 @@ def frame_steps(total: int, origins: int, per_decade: int) -> np.ndarray:
     return np.unique(np.concatenate([starts, inside, [block * origins]]))
 
 
+@command.polling()
 def main() -> None:
     arguments = _arguments()
     start = configuration.read(arguments.configuration)

@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from simulate import layout, provenance
-from simulate.command import InputError
+from simulate.command import InputError, check_file
 
 SCHEMA = 1
 UNITS = "LJ"
@@ -178,8 +178,7 @@ def opened(path: str | Path, kind: str | None = None) -> Iterator[h5py.File]:
 
     Raises InputError that names the file and what was expected.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     with reading(path):
         file = h5py.File(path, "r")
     with file:
@@ -218,8 +217,7 @@ def _check(file: h5py.File, path: str | Path, kind: str | None) -> None:
 @contextlib.contextmanager
 def reading(path: str | Path) -> Iterator[None]:
     """Turn whatever the HDF5 library raises for a truncated, damaged or foreign file into InputError that names it."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     try:
         yield
     except InputError:

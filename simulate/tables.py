@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from simulate import provenance, store
-from simulate.command import InputError
+from simulate.command import InputError, check_file
 
 
 def write(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping], form: str = "") -> None:
@@ -26,8 +26,7 @@ def rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
     Raises InputError where the file is missing, no text, empty or ragged, or has not the `columns`.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     try:
         with open(path, newline="", encoding="utf-8") as file:
             found = [row for row in csv.reader(file) if row]

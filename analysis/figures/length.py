@@ -75,7 +75,7 @@ def draw(lengths: dict, of_fields: dict, curves: Mapping) -> Figure:
     for axis, unit in zip(axes[:2, 0], ("edges", "sigma"), strict=True):
         axis.set(yscale="log")
         _network(axis, lengths, unit, colours)
-        _box_limit(axis, lengths, unit)
+        _box_limit(axis, lengths, unit, *([_shown(of_fields, "correlation_length")] if unit == "sigma" else []))
     _field(axes[1, 0], of_fields, "correlation_length", colours)
     _field(axes[2, 0], of_fields, "susceptibility", colours)
     for temperature, curve in curves.items():
@@ -89,7 +89,9 @@ def draw(lengths: dict, of_fields: dict, curves: Mapping) -> Figure:
     axes[0, 0].set_ylabel("length (edges)")
     axes[1, 0].set_ylabel(r"length $(\sigma)$")
     axes[2, 0].set(ylabel="susceptibility", yscale="log", xlabel=r"$t\;(\tau)$")
-    axes[2, 0].set_ylim(bottom=max(1e-3, axes[2, 0].get_ylim()[0]))
+    # chi_4 starts at next to nothing.
+    lowest = 0.5 * _shown(of_fields, "susceptibility").min(initial=2e-3)
+    axes[2, 0].set_ylim(bottom=max(lowest, axes[2, 0].get_ylim()[0]))
     style.logarithmic(axes[2, 0], lengths["time"])
     for axis, name in zip(axes.flat, "abc", strict=True):
         style.letter(axis, name)
@@ -112,13 +114,15 @@ def _network(axis: Axes, lengths: dict, unit: str, colours: dict) -> None:
                     axis.errorbar(*values, **look)
 
 
-def _box_limit(axis: Axes, lengths: dict, unit: str) -> None:
+def _box_limit(axis: Axes, lengths: dict, unit: str, *others: np.ndarray) -> None:
+    """Draw where the box ends; `others` are drawn too, whatever they are below it."""
     limits = lengths["box_limit"][(lengths["unit"] == unit) & np.isfinite(lengths["box_limit"])]
     if len(limits):
         axis.axhline(limits.min(), color=style.GREY, linewidth=0.8, linestyle="-.")
         place = axis.get_yaxis_transform()
         axis.text(0.02, limits.min(), "box", ha="left", va="bottom", fontsize=7, color=style.GREY, transform=place)
         drawn = lengths["length"][(lengths["unit"] == unit) & np.isfinite(lengths["length"])]
+        drawn = np.concatenate([drawn, *others])
         # A fit that hardly falls may give any length: what lies far beyond the box is not drawn.
         axis.set_ylim(0.5 * drawn.min(initial=limits.min()), 4 * limits.max())
 
@@ -135,6 +139,11 @@ def _field(axis: Axes, of_fields: dict, quantity: str, colours: dict) -> None:
                 axis.errorbar(
                     *values, color=colour, linestyle="-" if field == "true" else "--", capsize=2, elinewidth=0.8, **look
                 )
+
+
+def _shown(of_fields: dict, quantity: str) -> np.ndarray:
+    """Return what of the fields stands on a logarithmic axis."""
+    return of_fields[quantity][np.isfinite(of_fields[quantity]) & (of_fields[quantity] > 0)]
 
 
 def _legends(figure: Figure, axes: np.ndarray, lengths: dict, of_fields: dict, curves: Mapping, colours: dict) -> None:
@@ -201,10 +210,10 @@ def caption(lengths: dict, curves: Mapping) -> str:
         "simulated, open of the predicted one (absent where fewer than four points are left to fit). Circles and "
         "squares are the network's lengths, not measured correlation lengths. (c) Fluctuations: diamonds, "
         f"N var(p̄)/⟨p⟩² of the mean propensity p̄ over configurations.{of_chi}{shown} Dash-dotted: where "
-        f"the box ends (shell {limit[0]}; {limit[1]} σ). Dotted: τ_α. Bars: one standard error, for the network from a "
-        f"bootstrap over configurations and marked particles and over seeds, else the jackknife over configurations."
-        f"{seeds} {_range(lengths['n_particles'][used])} marked A particles in held-out configurations. T in ε/k_B; "
-        "σ, ε, τ: Lennard-Jones units of the A particles."
+        f"the box ends (shell {limit[0]}; {limit[1]} σ). Dotted: τ_α. Bars, where known: one standard error, for the "
+        "network from a bootstrap over configurations and marked particles and over seeds, else the jackknife over "
+        f"configurations (three at least).{seeds} {_range(lengths['n_particles'][used])} marked A particles in "
+        "held-out configurations. T in ε/k_B; σ, ε, τ: Lennard-Jones units of the A particles."
     )
 
 

@@ -109,6 +109,8 @@ def caption(series: list[scores.Series], species: str) -> str:
         for temperature, group in scores.by_temperature(series)
     )
     seeds = max(one.n_seeds for one in series)
+    known = any(np.isfinite(one.error).any() for one in series)
+    bars = "; bars: standard error over the test configurations" if known else ""
     averaged = f", averaged over {seeds} training seeds" if seeds > 1 else ""
     any_published = any(scores.published(one.temperature, one.time) for one in series)
     left_out = (
@@ -126,7 +128,7 @@ def caption(series: list[scores.Series], species: str) -> str:
     return (
         f"How much of the propensity at time t is foretold by the positions at t = 0: Pearson correlation of predicted "
         f"and measured propensity of the {species} particles, per held-out configuration, then averaged (PCC mean"
-        f"{averaged}); bars: standard error over the test configurations. Full lines and symbols: trained models; "
+        f"{averaged}){bars}. Full lines and symbols: trained models; "
         f"dashed, open: baselines.{left_out} Black: noise ceiling, the largest correlation that any "
         f"predictor can reach with a propensity measured in n runs; grey above it: out of reach.{beside} {counts}. "
         "Dotted: relaxation time τ_α. T in ε/k_B; ε, τ: Lennard-Jones units of the A particles."

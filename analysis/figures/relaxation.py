@@ -61,9 +61,11 @@ def caption(curves: dict[float, store.Contents]) -> str:
     )
     settings = next(iter(curves.values())).settings
     samples = f" over {settings['n_samples']} samples" if "n_samples" in settings else ""
+    known = any(np.isfinite(curve["F_s_error"]).any() for curve in curves.values())
+    band = f"; band: standard error{samples}" if known else ""
     return (
         f"From liquid to glass. (a) Self intermediate scattering function F_s(k, t) of the A particles at wavenumber "
-        f"k = {settings.get('wavenumber', 7.25):g} / σ; band: standard error{samples}. Dashed: relaxation time τ_α, "
+        f"k = {settings.get('wavenumber', 7.25):g} / σ{band}. Dashed: relaxation time τ_α, "
         f"where F_s = 1/e (dotted): {taus} (in τ). (b) Mean-squared displacement of the A particles. Open symbols: "
         "the times at which propensities are measured. T: temperature in ε/k_B; σ, ε, τ: Lennard-Jones units of "
         "length, energy and time of the A particles."

@@ -176,7 +176,8 @@ def caption(rows: dict[str, np.ndarray]) -> str:
         f"Gap: root-mean-square change Δ_rms of the predicted propensity divided by δ; line and full symbols: {limit}. "
         f"Each point: {counts} marked A particles in held-out configurations; those of which the shell wraps around "
         f"the box are left out. Symbols of one shell are drawn side by side. {bars}This is the "
-        "reach of the network, not a measured correlation length. T in ε/k_B, times t in τ; σ, ε, τ: Lennard-Jones units of the A particles."
+        "reach of the network, not a measured correlation length. T in ε/k_B, times t in τ; "
+        "σ, ε, τ: Lennard-Jones units of the A particles."
     )
 
 

@@ -14,14 +14,12 @@ COLUMNS = (
     *("temperature", "time", "model", "seed", "species", "pcc_mean", "pcc_mean_error", "pcc_all"),
     *("ceiling_mean", "ceiling_all", "n_runs", "n_train", "n_test"),
 )
-# What learn.baselines calls them, and their names in words; every other model is a network.
+# What learn.baselines calls them, and their names in words; every other model is a network. Beside NAME there may be
+# NAME_averaged, its average over neighbours.
 BASELINES = {
     "energy": "energy",
-    "energy_averaged": "coarse-grained energy",
     "density": "density",
-    "density_averaged": "coarse-grained density",
     "coordination": "coordination",
-    "coordination_averaged": "coarse-grained coordination",
     "ridge": "ridge regression",
     "softness": "softness",
     "cnn": "convolutional network",
@@ -59,12 +57,24 @@ class Series:
     @property
     def is_baseline(self) -> bool:
         """Whether this is a baseline rather than a network."""
-        return self.model in BASELINES
+        return self._single in BASELINES
 
     @property
     def label(self) -> str:
         """The model's name in words."""
-        return {**BASELINES, **NETWORKS}.get(self.model, self.model)
+        if self.is_baseline:
+            return ("coarse-grained " if self.model != self._single else "") + BASELINES[self._single]
+        return NETWORKS.get(self.model, self.model)
+
+    @property
+    def order(self) -> tuple:
+        """Where it stands among others: by temperature, networks before baselines."""
+        place = list(BASELINES).index(self._single) + 1 if self.is_baseline else 0
+        return self.temperature, place, self.model
+
+    @property
+    def _single(self) -> str:
+        return self.model.removesuffix("_averaged")
 
 
 def read(path: str | Path, species: str = "A") -> list[Series]:
@@ -84,8 +94,7 @@ def read(path: str | Path, species: str = "A") -> list[Series]:
         for temperature in np.unique(table["temperature"][rows])
         for model in np.unique(table["model"][rows & (table["temperature"] == temperature)])
     ]
-    order = list(BASELINES)
-    return sorted(found, key=lambda s: (s.temperature, order.index(s.model) + 1 if s.is_baseline else 0, s.model))
+    return sorted(found, key=lambda one: one.order)
 
 
 def by_temperature(series: list[Series]) -> Iterator[tuple[float, list[Series]]]:

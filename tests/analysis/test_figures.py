@@ -256,6 +256,44 @@ def test_scores_are_averaged_over_seeds_and_species_are_kept_apart(folder):
     assert all((one.pcc_mean == 0.111).all() for one in other)
 
 
+def test_baselines_are_told_from_networks_by_their_name(folder, tmp_path):
+    networks = {(0.7, name, 0): (0.5, 0.4) for name in ("energy_averaged", "ridge", "mine", "energy", "inherent")}
+    figure_inputs.write_metrics(tmp_path / "metrics.csv", networks)
+    found = scores.read(tmp_path / "metrics.csv")
+    assert [one.label for one in found] == [
+        "linear model", "mine", "energy", "coarse-grained energy", "ridge regression"
+    ]  # fmt: skip
+    assert [one.is_baseline for one in found] == [False, False, True, True, True]
+
+
+def test_fields_far_below_the_networks_lengths_are_on_the_sheet(folder):
+    lengths = length.read([folder / "one.csv"])
+    fields_ = length.read_fields([folder / "fields.csv"])
+    predicted = fields_["field"] == "predicted"
+    for name, low in (("correlation_length", 0.01), ("susceptibility", 1e-5)):
+        fields_[name] = np.where(predicted, low, 2.0)
+    axes = length.draw(lengths, fields_, {}).axes
+    assert axes[1].get_ylim()[0] < 0.01
+    assert axes[2].get_ylim()[0] < 1e-5
+
+
+def test_captions_promise_no_bars_where_nothing_is_known(folder):
+    for module, name, error, word in (
+        (relaxation, "cold.h5", "F_s_error", "band"),
+        (heterogeneity, "fields.h5", "correlation_error_true", "bands"),
+    ):
+        found = module.read([folder / name])
+        contents = found[0.7] if module is relaxation else found[0.7][0][1]
+        for known in (True, False):
+            contents.arrays[error] = np.full_like(contents[error], 0.1 if known else np.nan)
+            assert (word in module.caption(found)) == known
+    series = scores.read(folder / "metrics.csv")
+    assert "bars" in pearson.caption(series, "A")
+    for one in series:
+        one.error = np.full_like(one.error, np.nan)
+    assert "bars" not in pearson.caption(series, "A")
+
+
 def test_published_scores_stand_beside_equal_temperature_and_time_only():
     assert not scores.published(0.7, np.array([0.13, 4120]))
     assert not scores.published(0.44, np.array([0.2, 300.0]))

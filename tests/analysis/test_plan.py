@@ -98,7 +98,13 @@ def test_public_files_are_one_job_each(tmp_path, monkeypatch):
 
 def test_table_of_something_else_is_refused(tmp_path):
     (tmp_path / "plan.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"plan.csv: no column 'core_hours'"):
+    with pytest.raises(InputError, match=r"plan.csv: no column 'stage'"):
+        used.read(tmp_path / "plan.csv")
+
+
+def test_text_for_a_number_in_the_plan_is_refused(tmp_path):
+    (tmp_path / "plan.csv").write_text(",".join(plan.COLUMNS) + "\ntrain,0.7,1,many,0,0\n")
+    with pytest.raises(InputError, match=r"plan\.csv: column gpu_hours: 'many', expected a number"):
         used.read(tmp_path / "plan.csv")
 
 

@@ -53,6 +53,25 @@ BAD = {
     "a run that is not there": ("simulate.trajectory ensemble.h5 out.dcd --run 9", 2, "--run 9, expected below 4"),
     "public time unknown": (
         "simulate.published isoconfig_T0.44.npz --sample out.h5 --ensemble out2.h5", 2, "expected --time"),
+    "public file of another temperature": (
+        "simulate.published isoconfig_T0.44.npz --time 9 --temperature 0.5 --sample out.h5 --ensemble out2.h5", 2,
+        r"isoconfig_T0\.44\.npz: temperature 0\.44, as the file or its name says, expected 0\.5"),
+    "a pickle of another temperature": (
+        "simulate.published public.pickle --temperature 0.44 --sample out.h5 --ensemble out2.h5", 2,
+        r"public\.pickle: temperature 1, as the file or its name says, expected 0\.44"),
+    "two values of one time": (
+        "simulate.published public.pickle --is-values 0.9 0.901 --sample out.h5 --ensemble out2.h5", 2, "a time of their own"),
+    "a folder for a configuration": ("simulate.energy samples", 2, "error: samples: a folder, expected a file"),
+    "a folder for a model": ("learn.predict samples sample.h5 out.h5", 2, "error: samples: a folder, expected a file"),
+    "a folder for a table": ("analysis.metrics samples --output out.csv", 2, "error: samples: a folder, expected a file"),
+    "a folder for a plan": ("analysis.plan samples", 2, "error: samples: a folder, expected a file"),
+    "a plan of no YAML": ("analysis.plan {[", 2, "configuration: no YAML"),
+    "a plan of a binary file": ("analysis.plan sample.h5", 2, "sample.h5: (no YAML|str, expected a whole)"),
+    "a plan of a list": ("analysis.plan scores.csv", 2, "scores.csv: str, expected a whole configuration"),
+    "bins wider than the box": (
+        "analysis.radial_distribution sample.h5 --bin-width 100 --output out.h5", 2, "bins of 100, expected at most the largest"),
+    "infinite bins": (
+        "analysis.radial_distribution sample.h5 --bin-width inf --output out.h5", 2, "--bin-width: inf, expected a positive"),
     "F_s that is not there": (
         "simulate.published public.pickle --sample out.h5 --ensemble out2.h5 --is-values 0.7", 2, "no time with F_s = 0.7"),
     "a missing ensemble": ("analysis.propensity absent.npz out.h5", 2, r"absent\.npz: no such file"),
@@ -67,8 +86,11 @@ BAD = {
     "a learning rate of nothing": (f"{TRAIN} --learning-rate 0", 2, "--learning-rate 0.0: expected a positive number"),
     "a time that is not measured": (f"{TRAIN} --time-index 7", 2, "--time-index 7: .* holds 2 times, 0 to 1"),
     "an unknown recipe": (f"{TRAIN} --recipe haute", 2, "--recipe: invalid choice: 'haute'"),
+    "a control of what was trained": (f"{TRAIN} --control shuffled --start model.pt", 2, "--start model.pt: not with --control"),
     "a start of other kind": (f"{TRAIN} --start sample.h5", 2, "sample.h5: not a whole archive"),
     "shells that shrink": (f"{SHELLS} --kind gap --shells 2 1", 2, "expected positive numbers that increase"),
+    "a shell that is no number": (f"{SHELLS} --kind gap --shells 1 nan", 2, "nan.*, expected positive numbers that incr"),
+    "an infinite shell": (f"{SHELLS} --kind gap --shells 1 inf", 2, "inf.*, expected positive numbers that increase"),
     "half a shell": (f"{SHELLS} --kind gap --shells 1.5", 2, "expected whole numbers of edges"),
     "a gap of nothing": (f"{SHELLS} --kind gap --shells 1 --delta 0", 2, "expected gap widths between 0 and 1 sigma"),
     "no marked particles": (f"{SHELLS} --kind gap --shells 1 --particles 0", 2, "--particles: 0, expected a positive"),

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from analysis.figures import scores
 from learn import baselines
 from tests.conftest import ROOT
 from tests.workflow.conftest import snakemake
@@ -29,6 +30,10 @@ BAD = {
     "nothing to train on": ("split={validation: 0.5, test: 0.5}", "split"),
     "more followed than there are": ("relaxation={samples: 30}", "relaxation.samples"),
     "times not increasing": ("times=[0.5, 0.15]", "times"),
+    "F_s that rises": ("times=[F_s 0.5, F_s 0.9]", "times"),
+    "tau_alpha before F_s 0.9": ("times=[1 tau_alpha, F_s 0.9]", "times"),
+    "a time below the time step": ("times=[0.001]", "times"),
+    "a gap of one sigma": ("shells={deltas: [0.1, 1]}", "shells.deltas.1"),
     "time that is none": ("times=[soon]", "times.0"),
     "F_s above one": ("times=[F_s 1.5]", "times.0"),
     "impossible platform": ("simulation={platform: Abacus}", "simulation.platform"),
@@ -98,6 +103,8 @@ def test_configuration_files_that_are_none(content, in_process, tmp_path):
 def test_baselines_are_those_that_the_command_knows():
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
     assert tuple(schema["properties"]["baselines"]["items"]["enum"]) == baselines.NAMES
+    # What figures do not know by its name they draw as a network.
+    assert [name.split()[0] for name in scores.BASELINES] == list(baselines.NAMES)
 
 
 def test_public_folder_of_other_files(in_process, tmp_path):
@@ -105,6 +112,25 @@ def test_public_folder_of_other_files(in_process, tmp_path):
     code, output = in_process("--config", f"published={{folder: {tmp_path}}}")
     assert code != 0
     assert errors(output)[0].startswith("error: configuration: published.folder: ")
+
+
+def test_public_files_have_one_temperature(in_process, tmp_path):
+    (tmp_path / "a_T0.44.npz").touch()
+    _, output = in_process("--config", f"published={{folder: {tmp_path}}}", "temperatures=[0.44, 0.5]", "times=[4120]")
+    assert errors(output)[0].startswith("error: configuration: temperatures: [0.44, 0.5]: public files have one")
+
+
+def test_controls_never_go_on_from_trained_weights(in_process, tmp_path):
+    (tmp_path / "start.pt").touch()
+    network = f"networks={{bapst2020: {{start: {tmp_path / 'start.pt'}}}}}"
+    where = f"pathvars={{results: '{tmp_path / 'results'}'}}"
+    settings = ("--config", network, "shells={controls: [untrained, shuffled]}", where)
+    code, output = in_process("-p", "models", "shells", "--configfile", "tests/config.yaml", *settings)
+    assert code == 0, output
+    trainings = [line for line in output.splitlines() if "python -m learn.train" in line]
+    assert any("--control shuffled" in line for line in trainings)
+    assert any("--start" in line for line in trainings)
+    assert not any("--start" in line and "--control" in line for line in trainings)
 
 
 def test_names_with_spaces_and_other_letters_work(in_process, tmp_path):

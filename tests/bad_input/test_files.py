@@ -19,6 +19,7 @@ from tests.bad_input import good
 
 pytestmark = pytest.mark.bad_input
 
+SHORTER = json.dumps({"cutoff": 1.5})
 # Commands by the file that they read.
 READS = {
     "sample.h5": "simulate.energy sample.h5",
@@ -140,7 +141,7 @@ BAD = {
         "empty": (rewritten(b""), "HDF5"),
         "truncated": (truncated(0.6), "truncated"),
         "text": (rewritten("a letter\n"), "HDF5"),
-        "a folder": (lambda path: (path.unlink(), path.mkdir()), "no such file"),
+        "a folder": (lambda path: (path.unlink(), path.mkdir()), "a folder, expected a file"),
         "missing": (lambda path: path.unlink(), "no such file"),
         "of another program": (edited(at_schema=None), "not written by supercooled"),
         "another schema": (edited(at_schema=99), r"schema 99, expected 1"),
@@ -190,6 +191,7 @@ BAD = {
         "propensity of others": (edited(s0000__propensity=np.ones((2, 5))), rf"expected \(M, {good.N}\)"),
         "propensity that is none": (edited(s0000__propensity=put(np.nan, 0, 0)), "NaN or infinite"),
         "other times": (edited(time=np.array([1.0, 2.0])), "no time 0.5"),
+        "another cutoff": (edited(at_settings=SHORTER), "edges up to 1.5 sigma, expected 2.0"),
     },
     "model.pt": {
         "empty": (rewritten(b""), "not a whole archive"),
@@ -270,6 +272,18 @@ def test_refused_in_one_line(file, wrong, files, refused):
     assert refusal.status == 2
     assert file.split(".")[0] in refusal.line
     assert re.search(message, refusal.line), refusal.line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "analysis.shells model.pt graphs.h5 out.csv --kind removal --shells 1",
+        "analysis.transfer out.csv --models model.pt --trained-at 1 --graphs graphs.h5 --tested-at 1",
+    ],
+)
+def test_graphs_of_another_cutoff_are_refused(words, files, refused):
+    edited(at_settings=SHORTER)(files / "graphs.h5")
+    assert "graphs.h5: edges up to 1.5 sigma, expected 2.0" in refused(*words.split()).line
 
 
 def test_good_files_are_good(files, monkeypatch, capsys):

@@ -1,9 +1,12 @@
+import json
+
 import h5py
 import numpy as np
 import pytest
 
 from learn import dataset
-from learn.graph import build, collect
+from learn.graph import build, collect, read_sample
+from simulate import store
 from simulate.command import InputError
 
 # Eight particles in a box that is no cube: edges 5, 6, 7. Every pair closer than 2 and its vector is written by hand.
@@ -98,6 +101,48 @@ def test_copies_in_two_splits_are_found(sample_folders, structure, write_sample,
     )
     with pytest.raises(InputError, match="same configuration"):
         dataset.check_separate(path)
+
+
+def chosen_by_scattering(folder, write_sample, times, values=(0.9, 0.5)):
+    """Write three samples of `times` (3, 2) each; `values` are the F_s by which they were chosen."""
+    folders = [write_sample(folder / f"s{number:04d}", number) for number in range(3)]
+    for source, time in zip(folders, times, strict=True):
+        with h5py.File(source / "propensity.h5", "r+") as file:
+            file["time"][...] = time
+            settings = json.loads(file.attrs["settings"]) | ({"is_values": values} if values else {})
+            file.attrs["settings"] = json.dumps(settings)
+    return folders
+
+
+def test_times_chosen_by_scattering_may_differ_and_are_averaged(write_sample, tmp_path):
+    times = [(0.5, 4.0), (0.6, 5.0), (0.7, 6.0)]
+    folders = chosen_by_scattering(tmp_path, write_sample, times)
+    collect(folders, [folder.name for folder in folders], tmp_path / "graphs.h5", 2.0, 0.15, 0.2)
+    np.testing.assert_allclose(dataset.times(tmp_path / "graphs.h5"), [0.6, 5.0])
+    for folder in folders:
+        sample = dataset.load(tmp_path / "graphs.h5", folder.name).at(np.array([5.0]))
+        with h5py.File(folder / "propensity.h5") as file:
+            np.testing.assert_array_equal(sample.propensity, file["propensity"][1:])
+
+
+@pytest.mark.parametrize(("times", "values"), [((0.5, 8.1), (0.9, 0.5)), ((0.6, 4.0), None)])
+def test_times_beyond_reason_or_without_reason_are_refused(write_sample, tmp_path, times, values):
+    folders = chosen_by_scattering(tmp_path, write_sample, [(0.5, 4.0), times, (0.5, 4.0)], values)
+    with pytest.raises(InputError, match=r"s0001: times .* differ from those of the first sample"):
+        collect(folders, [folder.name for folder in folders], tmp_path / "graphs.h5", 2.0, 0.15, 0.2)
+    assert not (tmp_path / "graphs.h5").exists()
+
+
+def test_an_inherent_structure_of_another_sample_is_refused(write_sample, structure, tmp_path):
+    folder = write_sample(tmp_path / "s0000", 0)
+    arrays = dict(zip(("positions", "types", "box"), structure(0), strict=True))
+    for number in (0, 1):
+        arrays |= {"positions": structure(number)[0], "inherent_positions": structure(number)[0]}
+        store.write(folder / "inherent.h5", "inherent", arrays, {})
+        if number == 0:
+            assert "inherent_positions" in read_sample(folder)
+    with pytest.raises(InputError, match=r"inherent\.h5: of other positions than sample\.h5"):
+        read_sample(folder)
 
 
 def test_nothing_is_written_for_bad_samples(sample_folders, tmp_path):

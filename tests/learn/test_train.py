@@ -332,8 +332,9 @@ def test_shuffled_targets_stay_the_same_numbers_and_forget_their_places(graphs):
         assert (plain.target != moved.target)[members].any(dim=1).float().mean() > 0.8
 
 
-def test_an_untrained_network_has_the_first_weights_and_the_right_scale(graphs):
-    trained, rows = train.train(graphs, all_times(graphs), RECIPES["default"], 30, 4, control="untrained")
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_an_untrained_network_has_the_first_weights_and_the_right_scale(graphs, recipe):
+    trained, rows = train.train(graphs, all_times(graphs), RECIPES[recipe], 30, 4, control="untrained")
     first = Bapst2020(outputs=len(trained.time))
     initial.draw(first, 4)
     for name, weights in first.state_dict().items():

@@ -56,9 +56,15 @@ def check_sense():
         refuse("temperatures", f"{temperatures}: expected at most three decimals")
     numbers = [t for t in config["times"] if not isinstance(t, str)]
     multiples = [float(t.split()[0]) for t in config["times"] if isinstance(t, str) and t.endswith(" tau_alpha")]
-    for values in (numbers, multiples):
+    texts = ["F_s 0.36788" if t == "1 tau_alpha" else t for t in config["times"] if isinstance(t, str)]
+    falling = [-float(t.removeprefix("F_s ")) for t in texts if t.startswith("F_s ")]
+    for values in (numbers, multiples, falling):
         if sorted(set(values)) != values:
             refuse("times", f"{config['times']} are not strictly increasing")
+    if "published" not in config and min(numbers, default=math.inf) < config["simulation"]["time_step"]:
+        refuse("times", f"{min(numbers)}, expected at least simulation.time_step: {config['simulation']['time_step']}")
+    if "published" in config and len(temperatures) > 1:
+        refuse("temperatures", f"{temperatures}: public files have one, expected the one of published.folder")
     edge = (config["liquid"]["particles"] / config["liquid"]["density"]) ** (1 / 3)
     reach = max(POTENTIAL_CUTOFF, config["graph"]["cutoff"])
     if "published" not in config and edge <= 2 * reach:
@@ -151,9 +157,9 @@ check_sense()
 TEMPERATURES = {temperature_name(t): t for t in config["temperatures"]}
 TIMES = {time_name(t): t for t in config["times"]}
 GRAPH_NETWORKS = {name: kind for name, kind in config["networks"].items() if kind["model"] == "bapst2020"}
-# Beside every graph network, what becomes of it where there is nothing to learn.
+# Beside every graph network, what becomes of it where there is nothing to learn: none goes on from trained weights.
 CONTROLS = {
-    f"{name}_{control}": settings | {"control": control}
+    f"{name}_{control}": {key: value for key, value in settings.items() if key != "start"} | {"control": control}
     for name, settings in GRAPH_NETWORKS.items()
     for control in config["shells"]["controls"]
 }

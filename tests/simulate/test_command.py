@@ -1,0 +1,93 @@
+"""How a stage ends that is told to stop."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from simulate import command
+from tests.simulate.stages import ENVIRONMENT, ROOT
+
+# A stage that works on a file, says so, and then is busy for a minute.
+STAGE = """
+import sys, time
+from simulate import command, store
+
+def main():
+    with store.create(sys.argv[1], "sample", {}) as file:
+        print("busy", flush=True)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            try:
+                time.sleep(0.05)
+            except Exception:
+                pass
+            if command.stop_requested():
+                raise command.Interrupted("its restart file is written")
+
+command.run(POLLED(main))
+"""
+
+
+@pytest.fixture
+def busy(tmp_path):
+    """The function (whether the stage polls) -> a stage of its own process, at work."""
+    started = []
+
+    def start(polled: bool) -> subprocess.Popen:
+        text = STAGE.replace("POLLED", "command.polling()" if polled else "")
+        words = [sys.executable, "-c", text, str(tmp_path / "out.h5")]
+        stage = subprocess.Popen(
+            words, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(stage)
+        assert stage.stdout.readline() == "busy\n"
+        return stage
+
+    yield start
+    for stage in started:
+        stage.kill()
+        stage.communicate()
+
+
+@pytest.mark.parametrize(
+    ("polled", "number", "message"),
+    [
+        (False, signal.SIGTERM, "error: stopped by SIGTERM\n"),
+        (True, signal.SIGTERM, "error: its restart file is written\n"),
+        (True, signal.SIGURG, "error: its restart file is written\n"),
+    ],
+)
+def test_a_stage_ends_in_one_line_and_leaves_nothing(busy, tmp_path, polled, number, message):
+    stage = busy(polled)
+    stage.send_signal(number)
+    _, said = stage.communicate(timeout=30)
+    assert (stage.returncode, said) == (143, message)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_warning_does_not_end_what_has_nothing_to_save(busy):
+    stage = busy(False)
+    stage.send_signal(signal.SIGURG)
+    with pytest.raises(subprocess.TimeoutExpired):
+        stage.communicate(timeout=0.5)
+    stage.send_signal(signal.SIGTERM)
+    assert stage.wait(timeout=30) == 143
+
+
+def test_what_does_not_poll_within_what_does_ends_at_once(monkeypatch):
+    """As first weights do, which training draws before its first step."""
+    monkeypatch.setattr(command, "_stop", {"requested": False, "polled": False})
+    before = signal.signal(signal.SIGTERM, command._on_signal)
+    try:
+        with command.polling():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert command.stop_requested()
+            with command.polling(False), pytest.raises(command.Terminated):
+                os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(command.Terminated):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
