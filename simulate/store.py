@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from simulate import layout, provenance
-from simulate.command import InputError, check_file
+from simulate.command import InputError, Terminated, check_file
 
 SCHEMA = 1
 UNITS = "LJ"
@@ -86,24 +86,27 @@ def _remove_abandoned(folder: Path, ours: str) -> None:
             continue  # Not ours.
 
 
-class _Patient(io.FileIO):
-    """A file that keeps the disk's first error to itself: HDF5 crashes the process where a write under it fails."""
+_KEPT = (OSError, Terminated, KeyboardInterrupt)
 
-    error: OSError | None = None
+
+class _Patient(io.FileIO):
+    """A file that keeps the first error to itself, or the order to end: HDF5 crashes where a write fails."""
+
+    error: BaseException | None = None
 
     def write(self, content: Any) -> int:
-        left = memoryview(content).cast("B")
-        while len(left) and self.error is None:
-            try:
+        try:
+            left = memoryview(content).cast("B")
+            while len(left) and self.error is None:
                 left = left[super().write(left) :]
-            except OSError as error:
-                self.error = error
+        except _KEPT as error:
+            self.error = error
         return memoryview(content).nbytes
 
     def truncate(self, size: int | None = None) -> int:
         try:
             return super().truncate(size)
-        except OSError as error:
+        except _KEPT as error:
             self.error = self.error or error
             return size or 0
 
@@ -131,6 +134,8 @@ def create(
         except Exception:
             if disk.error is None:
                 raise
+        if disk.error is not None and not isinstance(disk.error, OSError):
+            raise disk.error
         if disk.error is not None:
             raise OSError(f"{path}: not written: {disk.error.strerror}") from None
 

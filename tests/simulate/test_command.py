@@ -1,13 +1,15 @@
 """How a stage ends that is told to stop."""
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from simulate import command
+from simulate import command, store
 from tests.simulate.stages import ENVIRONMENT, ROOT
 
 # A stage that works on a file, says so, and then is busy for a minute.
@@ -75,6 +77,23 @@ def test_a_warning_does_not_end_what_has_nothing_to_save(busy):
         stage.communicate(timeout=0.5)
     stage.send_signal(signal.SIGTERM)
     assert stage.wait(timeout=30) == 143
+
+
+@pytest.mark.parametrize("moment", [1, 3])
+def test_told_to_end_while_hdf5_writes(tmp_path, monkeypatch, moment):
+    """HDF5 calls back for every write: it must not learn of the signal, and the file must not appear."""
+    calls = itertools.count(1)
+
+    def told(content):
+        if next(calls) == moment:
+            raise command.Terminated("stopped by SIGTERM")
+        return memoryview(content)
+
+    monkeypatch.setattr(store, "memoryview", told, raising=False)
+    with pytest.raises(command.Terminated):
+        store.write(tmp_path / "out.h5", "sample", {"positions": np.zeros((10_000, 3))}, {})
+    assert next(calls) > moment
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_does_not_poll_within_what_does_ends_at_once(monkeypatch):
