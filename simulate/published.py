@@ -158,7 +158,7 @@ def converted(
         raise InputError(f"{path}: the file does not carry its time, expected --time")
     known = ensemble.temperature
     # Names carry three decimals.
-    if None not in (known, temperature) and abs(known - temperature) > 5e-4:
+    if known is not None and temperature is not None and abs(known - temperature) > 5e-4:
         raise InputError(f"{path}: temperature {known:g}, as the file or its name says, expected {temperature:g}")
     ensemble.temperature = temperature if known is None else known
     if ensemble.temperature is None:
