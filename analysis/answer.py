@@ -106,14 +106,14 @@ def _reach(table: dict[str, np.ndarray]) -> list[str]:
     if not len(times):
         return []
     parts = [
-        _kept(*(table[name][chosen] for name in ("shell", *NAMES)), time)
+        _kept(time, *(table[name][chosen] for name in ("shell", *NAMES)))
         for time in times[sorted({0, len(times) - 1})]
         for chosen in [removal & ((table["time"] == time) | np.isnan(table["time"]))]
     ]
     return [f"How far does the graph network look? At T = {style.number(coldest)}, {'; '.join(parts)}."]
 
 
-def _kept(shell: np.ndarray, correlation: np.ndarray, error: np.ndarray, time: float) -> str:
+def _kept(time: float, shell: np.ndarray, correlation: np.ndarray, error: np.ndarray) -> str:
     at = "" if np.isnan(time) else f" for t = {style.number(time)} τ"
     enough = shell[correlation >= ENOUGH]
     least = int(enough.min() if len(enough) else shell.max())

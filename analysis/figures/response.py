@@ -94,8 +94,8 @@ def _equal(column: np.ndarray, value: float) -> np.ndarray:
 
 def _removal(axis: Axes, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
     chosen = chosen & (rows["kind"] == "removal")
-    values = (rows[name][chosen] for name in ("shell", "correlation_with_full", "correlation_with_full_error"))
-    axis.errorbar(*values, **BARS, **look)
+    shell, r, error = (rows[name][chosen] for name in ("shell", "correlation_with_full", "correlation_with_full_error"))
+    axis.errorbar(shell, r, error, **BARS, **look)
 
 
 def _gap(axis: Axes, rows: dict[str, np.ndarray], chosen: np.ndarray, look: dict) -> None:
