@@ -84,8 +84,8 @@ def _against_baselines(best: scores.Series, baselines: list[scores.Series]) -> l
         return f"{reached[:, i].max():.3f} for t = {style.number(best.time[i])} τ ({name})"
 
     return [
-        f"It beats every static baseline at {wins} of {len(best.time)} times; the best of them reach "
-        f"{_ends(best, strongest)}."
+        f"It beats every static baseline at {wins} of {len(best.time)} time{'s' * (len(best.time) > 1)}; the best of "
+        f"them reach {_ends(best, strongest)}."
     ]
 
 

@@ -69,7 +69,9 @@ def _looks(series: list[scores.Series]) -> dict[str, dict]:
 def _panel(axis: Axes, group: list[scores.Series], looks: dict[str, dict]) -> None:
     # All models are scored on the same configurations, so there is one ceiling.
     ceiling = group[0]
-    axis.plot(ceiling.time, ceiling.ceiling_mean, color="black", linewidth=0.8, label="noise ceiling")
+    # A line through one point shows nothing.
+    marker = "_" if len(ceiling.time) == 1 else ""
+    axis.plot(ceiling.time, ceiling.ceiling_mean, marker, ls="-", ms=20, color="black", lw=0.8, label="noise ceiling")
     axis.fill_between(ceiling.time, ceiling.ceiling_mean, 1, color=style.GREY, alpha=0.3, linewidth=0)
     for one in group:
         axis.errorbar(one.time, one.pcc_mean, one.error, label=one.label, elinewidth=0.8, **looks[one.model])
