@@ -206,6 +206,9 @@ _DAMAGED = "not a readable HDF5 file (truncated, damaged or of another format)"
 
 
 def _check(file: h5py.File, path: str | Path, kind: str | None) -> None:
+    # h5py gives names that are no UTF-8 as bytes.
+    if not all(isinstance(name, str) for name in file):
+        raise InputError(f"{path}: {_DAMAGED}: names that are no text")
     found = {name: attribute(file, name) for name in ("kind", "schema", "units")}
     if found["kind"] is None or found["schema"] is None:
         raise InputError(f"{path}: not written by supercooled (attributes 'kind' and 'schema' are missing)")

@@ -148,6 +148,10 @@ BAD = {
         "schema that is none": (edited(at_schema=np.arange(3)), "schema .*, expected 1"),
         "other units": (edited(at_units="SI"), r"units 'SI', expected 'LJ'"),
         "damaged settings": (edited(at_settings="{"), "'settings' is missing or damaged"),
+        "a name that is no text": (
+            lambda path: path.write_bytes(path.read_bytes().replace(b"types\0", b"typ\xff\xfe\0")),
+            "names that are no text",
+        ),
         "no positions": (edited(positions=None), "no array 'positions'"),
         "positions of text": (edited(positions=np.full((good.N, 3), b"x")), r"positions is of type .*expected an array"),
         "positions in two dimensions": (edited(positions=np.zeros((good.N, 2))), rf"expected \({good.N}, 3\)"),
