@@ -19,7 +19,7 @@ import numpy as np
 VARIANTS = {
     "default": (),
     "Adam for SOAP": ("--optimiser", "adam", "--learning-rate", "0.001"),
-    "without descent": ("--descent", "0"),
+    "without release": ("--release", "0"),
     "weights drawn as published": ("--pair-steps", "0"),
     "48 orientations": ("--augmentation", "cube"),
     "published": ("--recipe", "published"),

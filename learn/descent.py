@@ -71,11 +71,12 @@ def release(
 
 
 def displacements(positions: np.ndarray, types: np.ndarray, box: np.ndarray, times: Sequence[float]) -> np.ndarray:
-    """Return how far each particle has moved after each of the times, (N, len(times), 3), sigma.
+    """Return how far each particle has moved at each of the times after a release at rest, (N, len(times), 3), sigma.
 
     Raises InputError where the box is smaller than two cutoffs.
     """
-    return np.stack([place - positions for place in descend(positions, types, box, times)], axis=1)
+    places, _ = release(positions, types, box, times)
+    return np.stack([place - positions for place in places], axis=1)
 
 
 class _Forces:

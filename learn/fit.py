@@ -36,9 +36,9 @@ class Recipe:
     checkpoint; augmentation: 'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or
     without inversion; pair_steps: steps on pairs alone that make the first weights (`learn.pair_training`), 0 for
     weights drawn as published; optimiser: 'adam', or 'soap', Adam in the eigenbasis of Shampoo's preconditioner (Vyas
-    et al., ICLR 2025); descent: weight in the loss of the displacements on the way
-    down to the energy minimum (`learn.descent`), which the network learns beside the propensity: three numbers of every
-    particle without noise that show it what to look at. 0 for the propensity alone.
+    et al., ICLR 2025); release: weight in the loss of where particles get when released at rest (`learn.descent`),
+    which the network learns beside the propensity: three numbers of every particle without noise that show it what to
+    look at. 0 for the propensity alone.
     """
 
     learning_rate: float
@@ -48,7 +48,7 @@ class Recipe:
     augmentation: str
     pair_steps: int
     optimiser: str
-    descent: float
+    release: float
 
 
 RECIPES = {
@@ -60,7 +60,7 @@ RECIPES = {
         augmentation="cube",
         pair_steps=0,
         optimiser="adam",
-        descent=0.0,
+        release=0.0,
     ),
     "default": Recipe(
         learning_rate=1e-2,
@@ -70,7 +70,7 @@ RECIPES = {
         augmentation="rotation",
         pair_steps=800,
         optimiser="soap",
-        descent=1.0,
+        release=1.0,
     ),
 }
 
@@ -239,13 +239,13 @@ def _step(
         group["lr"] = rate
     batch = batch.turned(orientation(seeds.generator(seed, "orientation", run=step), recipe.augmentation))
     output = network.propagate(batch.types, batch.vectors, batch.incidence)
-    propensity, descent = output.split([batch.target.shape[1], output.shape[1] - batch.target.shape[1]], dim=1)
+    propensity, released = output.split([batch.target.shape[1], output.shape[1] - batch.target.shape[1]], dim=1)
     loss = ((propensity - batch.target)[batch.chosen] ** 2).mean()
     total = loss
-    if recipe.descent:
-        # The mean over components, the sum over stages of the descent.
-        error = (descent.unflatten(1, (-1, 3)) - batch.displacements) ** 2
-        total = loss + recipe.descent * error.mean(dim=(0, 2)).sum()
+    if recipe.release:
+        # The mean over components, the sum over times.
+        error = (released.unflatten(1, (-1, 3)) - batch.displacements) ** 2
+        total = loss + recipe.release * error.mean(dim=(0, 2)).sum()
     optimiser.zero_grad(set_to_none=True)
     total.backward()
     norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -25,8 +25,8 @@ from learn.model import Bapst2020
 from simulate import command, options, restart, seeds, tables
 from simulate.command import InputError
 
-# Fictitious times of steepest descent, sigma^2/epsilon, whose displacements are learned beside the propensity.
-DESCENTS = (0.0008, 0.004, 0.012, 0.04)
+# Times after a release at rest, tau, whose displacements are learned beside the propensity.
+RELEASES = (0.07, 0.12, 0.2, 0.4)
 # Networks that have nothing to learn: what analyses show of them they show of anything.
 CONTROLS = ("untrained", "shuffled")
 
@@ -36,22 +36,22 @@ def loader(
     time: np.ndarray,
     mean: np.ndarray,
     scale: np.ndarray,
-    descents: Sequence[float] = (),
+    releases: Sequence[float] = (),
     keep: int = 32,
     shuffle: int | None = None,
 ) -> Callable:
     """Return a function name -> Batch that keeps the last few samples in memory.
 
-    `descents`: fictitious times of steepest descent whose displacements the batches carry. With a seed in `shuffle`,
+    `releases`: times after a release at rest whose displacements the batches carry. With a seed in `shuffle`,
     the targets of a sample change places (`shuffled`): their distribution stays, what they say of the structure goes.
     """
 
     @cache
     def displacements(name: str) -> torch.Tensor:
         graph = dataset.load(path, name).graph
-        if not descents:
+        if not releases:
             return torch.zeros(len(graph.types), 0, 3)
-        moved = descent.displacements(np.asarray(graph.positions, dtype=np.float64), graph.types, graph.box, descents)
+        moved = descent.displacements(np.asarray(graph.positions, dtype=np.float64), graph.types, graph.box, releases)
         moved /= np.sqrt((moved**2).mean(axis=(0, 2), keepdims=True))
         return torch.from_numpy(moved.astype(np.float32))
 
@@ -117,10 +117,10 @@ def train(
     # An untrained network stays as it is drawn: only its normalisation makes its outputs propensities.
     if not recipe.standardised and control != "untrained":
         mean, scale = np.zeros_like(mean), np.ones_like(scale)
-    descents = DESCENTS if recipe.descent and control != "untrained" else ()
-    network = Bapst2020(outputs=len(time) + 3 * len(descents))
+    releases = RELEASES if recipe.release and control != "untrained" else ()
+    network = Bapst2020(outputs=len(time) + 3 * len(releases))
     network.frugal = frugal
-    batch_of = loader(graphs, time, mean, scale, descents, shuffle=seed if control == "shuffled" else None)
+    batch_of = loader(graphs, time, mean, scale, releases, shuffle=seed if control == "shuffled" else None)
 
     @command.polling(False)
     def first_weights() -> None:
@@ -194,13 +194,13 @@ def tensorboard(folder: Path | None) -> Callable[[dict], None]:
 
 def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     """Return the recipe, with what the command line gives instead of its own."""
-    own = ("learning_rate", "augmentation", "optimiser", "pair_steps", "descent")
+    own = ("learning_rate", "augmentation", "optimiser", "pair_steps", "release")
     given = {name: getattr(arguments, name) for name in own}
     recipe = replace(RECIPES[arguments.recipe], **{name: value for name, value in given.items() if value is not None})
     if not recipe.learning_rate > 0:
         raise InputError(f"--learning-rate {recipe.learning_rate}: expected a positive number")
-    if recipe.pair_steps < 0 or not recipe.descent >= 0:
-        raise InputError(f"--pair-steps {recipe.pair_steps}, --descent {recipe.descent}: expected nothing negative")
+    if recipe.pair_steps < 0 or not recipe.release >= 0:
+        raise InputError(f"--pair-steps {recipe.pair_steps}, --release {recipe.release}: expected nothing negative")
     return recipe
 
 
@@ -225,7 +225,7 @@ def main() -> None:
     add("--augmentation", choices=["cube", "rotation"], help="instead of the recipe's")
     add("--optimiser", choices=["adam", "soap"], help="instead of the recipe's")
     add("--pair-steps", type=int, help="instead of the recipe's; 0: weights drawn as published")
-    add("--descent", type=float, help="weight of displacements towards the minimum, instead of the recipe's")
+    add("--release", type=float, help="weight of displacements after a release at rest, instead of the recipe's")
     add("--start", type=Path, help="MODEL.pt to go on from instead of first weights by the recipe")
     add("--control", choices=CONTROLS, help="a network that has nothing to learn, to compare with")
     add("--frugal", action="store_true", help="half the memory, a little slower")

@@ -206,11 +206,11 @@ def test_only_a_particles_are_in_the_loss(graphs):
 
 
 def test_turning_a_configuration_turns_what_is_learned_beside_the_propensity(graphs, structure):
-    """Descent from positions with exchanged axes gives the displacements with exchanged axes, like the edge vectors."""
+    """Release from positions with exchanged axes gives the displacements with exchanged axes, like the edge vectors."""
     positions, types, box = structure(1)
     turn = np.array([[0.0, 1, 0], [0, 0, -1], [1, 0, 0]])
-    moved = descent.displacements(positions @ turn, types, box, train.DESCENTS)
-    batch = train.loader(graphs, np.array([0.5]), np.zeros(1), np.ones(1), train.DESCENTS)("s0001")
+    moved = descent.displacements(positions @ turn, types, box, train.RELEASES)
+    batch = train.loader(graphs, np.array([0.5]), np.zeros(1), np.ones(1), train.RELEASES)("s0001")
     turned = batch.turned(torch.from_numpy(turn.astype(np.float32)))
     moved /= np.sqrt((moved**2).mean(axis=(0, 2), keepdims=True))
     # The sample's positions are stored in float32.
@@ -222,14 +222,14 @@ def test_turning_a_configuration_turns_what_is_learned_beside_the_propensity(gra
 def test_what_is_learned_beside_the_propensity_is_learned_and_left_out(graphs):
     """On a validation sample it is predicted better than where it has no weight; one output a time stays."""
     time = all_times(graphs)
-    load = train.loader(graphs, time, *train.normalisation(graphs, ["s0001"], time), train.DESCENTS)
+    load = train.loader(graphs, time, *train.normalisation(graphs, ["s0001"], time), train.RELEASES)
     batch = load("s0002")
     names = {split: dataset.samples(graphs, split) for split in ("train", "validation")}
 
     def unexplained(weight):
-        network = Bapst2020(outputs=2 + 3 * len(train.DESCENTS))
+        network = Bapst2020(outputs=2 + 3 * len(train.RELEASES))
         pair_training.prepare(network, [load(name) for name in names["train"]], 0, 200)
-        fit(network, load, names, replace(RECIPES["default"], descent=weight), 15, 0)
+        fit(network, load, names, replace(RECIPES["default"], release=weight), 15, 0)
         with torch.no_grad():
             output = network.propagate(batch.types, batch.vectors, batch.incidence)
         network.keep_outputs(2)
