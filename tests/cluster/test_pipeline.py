@@ -26,7 +26,6 @@ def rows(table):
 
 def test_one_temperature_gives_the_numbers_of_a_plain_run(clone, cluster, pipeline):
     """Of two temperatures one is run: what a temperature gives does not depend on the others."""
-    before = set(cluster.jobs("all"))
     outcome = clone.run("--config", "temperatures=[1.5]")
     assert outcome.status == 0, outcome.output
     results = clone.folder / "results-test"
@@ -39,9 +38,9 @@ def test_one_temperature_gives_the_numbers_of_a_plain_run(clone, cluster, pipeli
             np.testing.assert_array_equal(array, plain[name], err_msg=f"{file}: {name}")
     assert rows(results / "metrics.csv") == rows(pipeline.results / "metrics.csv")
     assert (results / "report.html").stat().st_size > 100_000
-    # Simulations one by one, steps of seconds together: 19 submissions of some 50 jobs, some of them perhaps retried.
-    submitted = {about for job, about in cluster.jobs("all").items() if job not in before}
-    assert 15 < len(submitted) <= 22
+    # Simulations one by one, steps of seconds together: 27 submissions for 54 jobs. SLURM itself soon forgets them.
+    retried = outcome.output.count("Trying to restart job")
+    assert 20 < outcome.output.count("submitted with SLURM jobid") <= 27 + retried
     devices = cluster("squeue", "--noheader", "--states=all", "--format=%k %b %P")
     assert "gpu" in devices
 
