@@ -9,7 +9,6 @@ from analysis.figures import scores, style
 
 # How much of the full prediction must be left for a shell to suffice.
 ENOUGH = 0.95
-NAMES = ("correlation_with_full", "correlation_with_full_error")
 
 
 def paragraph(series: list[scores.Series], shells: list[dict[str, np.ndarray]], species: str) -> str:
@@ -106,7 +105,9 @@ def _reach(table: dict[str, np.ndarray]) -> list[str]:
     if not len(times):
         return []
     parts = [
-        _kept(time, *(table[name][chosen] for name in ("shell", *NAMES)))
+        _kept(
+            time, *(table[name][chosen] for name in ("shell", "correlation_with_full", "correlation_with_full_error"))
+        )
         for time in times[sorted({0, len(times) - 1})]
         for chosen in [removal & ((table["time"] == time) | np.isnan(table["time"]))]
     ]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-# What is given to `learn.train`. Adam has the highest rate that did not diverge.
+# What is given to `learn.train`; Adam with a tenth of SOAP's rate.
 VARIANTS = {
     "default": (),
     "Adam for SOAP": ("--optimiser", "adam", "--learning-rate", "0.001"),

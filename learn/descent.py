@@ -21,7 +21,7 @@ from simulate.box import minimum_image, wrap
 STEP = 4e-4
 # No particle moves further than this in a step: thermal pairs may start very near each other.
 LONGEST_MOVE = 0.05
-# Time step of the motion from rest, tau; half of it changes scores by 2e-4.
+# Time step of the motion from rest, tau.
 RELEASE_STEP = 0.01
 # Pairs this far beyond their cutoff are kept, until a particle has moved half of it.
 SKIN = 0.3

@@ -31,14 +31,13 @@ PRECONDITION_EVERY = 5
 class Recipe:
     """How a network is trained; not what it is.
 
-    learning_rate: of Adam, at its highest; warm_up: steps over which it rises linearly; cosine: then
-    falls to 0 along a half cosine; standardised: targets have mean 0 and variance 1 at each time, undone in the
-    checkpoint; augmentation: 'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or
-    without inversion; pair_steps: steps on pairs alone that make the first weights (`learn.pair_training`), 0 for
-    weights drawn as published; optimiser: 'adam', or 'soap', Adam in the eigenbasis of Shampoo's preconditioner (Vyas
-    et al., ICLR 2025); release: weight in the loss of where particles get when released at rest (`learn.descent`),
-    which the network learns beside the propensity: three numbers of every particle without noise that show it what to
-    look at. 0 for the propensity alone.
+    learning_rate: of the optimiser, at its highest; warm_up: steps over which it rises linearly; cosine: then falls to
+    0 along a half cosine; standardised: targets have mean 0 and variance 1 at each time, undone in the checkpoint;
+    augmentation: 'cube', the 48 axis permutations and reflections, or 'rotation', any rotation with or without
+    inversion; pair_steps: steps on pairs alone that make the first weights (`learn.pair_training`), 0: as published;
+    optimiser: 'adam', or 'soap', Adam in the eigenbasis of Shampoo's preconditioner (Vyas et al., ICLR 2025); release:
+    weight in the loss of where particles get when released at rest (`learn.descent`), which is learned beside the
+    propensity and shows the network, without noise, what to look at. 0 for the propensity alone.
     """
 
     learning_rate: float

@@ -7,10 +7,9 @@ three stages of steepest descent on the way to the inherent structure (learn/des
 what full minimisation forgets, long times by what it keeps. And how far the particle gets, and is on average, up to
 five times after all are released at rest: at short times that is most of what structure says. Each number is averaged
 over one to eight generations of neighbours; the differences between successive averages, shells of growing radius, are
-the inputs. They are centred in every configuration and species, so that only differences between particles of one
-configuration are learned; how mobile a configuration is as a whole follows from its mean inherent energy alone. A ridge
-regression per species and time does the rest. Nothing is random; every prediction is invariant under translation,
-rotation and reflection.
+the inputs. They are centred in every configuration and species: only differences between its particles are learned; how
+mobile it is as a whole follows from its mean inherent energy alone. A ridge regression per species and time does the
+rest. Nothing is random; every prediction is invariant under translation, rotation and reflection.
 """
 
 from collections.abc import Mapping, Sequence

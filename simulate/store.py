@@ -28,6 +28,7 @@ SCHEMA = 1
 UNITS = "LJ"
 # A run that goes on from its restart file is the run that it was.
 UNRECORDED = {"restart"}
+_DAMAGED = "not a readable HDF5 file (truncated, damaged or of another format)"
 
 
 @dataclass
@@ -200,9 +201,6 @@ def opened(path: str | Path, kind: str | None = None) -> Iterator[h5py.File]:
 
 def _raised_by_hdf5(error: Exception) -> bool:
     return traceback.extract_tb(error.__traceback__)[-1].filename.startswith("h5py/")
-
-
-_DAMAGED = "not a readable HDF5 file (truncated, damaged or of another format)"
 
 
 def _check(file: h5py.File, path: str | Path, kind: str | None) -> None:
