@@ -54,6 +54,12 @@ def ours_frugal(network: Bapst2020) -> Callable:
     return network
 
 
+def ours_mixed(network: Bapst2020) -> Callable:
+    keep_freed_memory()
+    network.edge_type = torch.bfloat16
+    return network
+
+
 def ours_without_allocator(network: Bapst2020) -> Callable:
     return network
 
@@ -111,6 +117,7 @@ VARIANTS = {
     "PyTorch Geometric": geometric,
     "ours": ours,
     "ours, frugal": ours_frugal,
+    "ours, edges in bfloat16": ours_mixed,
     "ours, memory returned": ours_without_allocator,
     "ours, sums by torch-scatter": ours_with_scatter,
     "ours, sums by index_add": ours_with_index_add,
@@ -139,9 +146,12 @@ def worker(variant: str, particles: int, threads: int, pipe) -> None:
     small = liquid(216)
     reference = step(network.plain, network, small).detach()
     expected = [parameter.grad.clone() for parameter in network.parameters()]
-    torch.testing.assert_close(step(function, network, small).detach(), reference, rtol=1e-4, atol=1e-6)
-    for parameter, gradient in zip(network.parameters(), expected, strict=True):
-        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max()))
+    found = step(function, network, small).detach()
+    # Equal to rounding: of float32, or of bfloat16.
+    most = 1e-4 if network.edge_type is None else 0.05
+    for here, there in zip((found, *(p.grad for p in network.parameters())), (reference, *expected), strict=True):
+        if not (here - there).norm() < most * there.norm():
+            raise SystemExit(f"{variant}: not the same network")
     before = _peak()
     step(function, network, inputs)
     pipe.send(len(inputs[2]))

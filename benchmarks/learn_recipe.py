@@ -21,6 +21,7 @@ VARIANTS = {
     "Adam for SOAP": ("--optimiser", "adam", "--learning-rate", "0.001"),
     "without release": ("--release", "0"),
     "weights drawn as published": ("--pair-steps", "0"),
+    "edges in bfloat16": ("--precision", "mixed"),
     "48 orientations": ("--augmentation", "cube"),
     "published": ("--recipe", "published"),
 }
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=45)
+    parser.add_argument("--epochs", type=int, default=38)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for seed in range(arguments.seeds):

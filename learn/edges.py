@@ -91,6 +91,8 @@ class EdgeStep(torch.autograd.Function):
     edge, constant, updated (E, C); W1, W2 (C, C); bias (C,); to, of, total (N, C). `constant` is handed on unchanged
     as a third output: its gradient is then summed in one array along the recurrences, not in one array for each.
     With `frugal`, hidden is not kept for the way back but computed again: a sixth more arithmetic, half the memory.
+    edge and constant may be bfloat16, the others float32: everything along the edges is then computed in bfloat16,
+    sums over edges and over pieces in float32.
     """
 
     @staticmethod
@@ -109,11 +111,13 @@ class EdgeStep(torch.autograd.Function):
         updated = torch.empty_like(constant)
         hidden = None if frugal else torch.empty_like(constant)
         total = to.new_empty(to.shape)
+        first, second, bias, to, of = (each.to(edge.dtype) for each in (first, second, bias, to, of))
         for first_node, last_node, a, b in incidence.pieces:
             kept = None if hidden is None else hidden[a:b]
             inner = _hidden(edge, first, (constant, to, of), incidence, a, b, kept)
             piece = torch.addmm(bias, inner, second, out=updated[a:b]).relu_()
-            total[first_node:last_node] = segment_sum(piece, incidence.start[first_node : last_node + 1] - a)
+            starts = incidence.start[first_node : last_node + 1] - a
+            total[first_node:last_node] = segment_sum(piece.to(total.dtype), starts)
         saved = (constant, to, of) if frugal else (hidden,)
         ctx.save_for_backward(edge, first, second, updated, *saved)
         ctx.incidence = incidence
@@ -129,25 +133,27 @@ class EdgeStep(torch.autograd.Function):
         incidence = ctx.incidence
         grad = torch.empty_like(updated)
         grad_edge = torch.empty_like(edge)
-        grad_first, grad_second = torch.zeros_like(first), torch.zeros_like(second)
-        grad_bias = second.new_zeros(second.shape[1])
-        grad_to = updated.new_empty(len(incidence.start) - 1, updated.shape[1])
+        grad_to = torch.empty_like(grad_total)
+        grad_first, grad_second = (torch.zeros_like(each, dtype=grad_to.dtype) for each in (first, second))
+        grad_bias = grad_to.new_zeros(second.shape[1])
+        grad_total = grad_total.to(edge.dtype)
         for first_node, last_node, a, b in incidence.pieces:
             inner = saved[0][a:b] if len(saved) == 1 else _hidden(edge, first, saved, incidence, a, b, None)
             outer = grad_total.index_select(0, incidence.receivers[a:b])
             if grad_updated is not None:
                 outer += grad_updated[a:b]
             _mask(outer, updated[a:b])
-            grad_second.addmm_(inner.T, outer)
-            grad_bias += outer.sum(0)
+            grad_second += inner.T @ outer
+            grad_bias += outer.sum(0, dtype=grad_bias.dtype)
             piece = torch.mm(outer, second.T, out=grad[a:b])
             _mask(piece, inner)
-            grad_first.addmm_(edge[a:b].T, piece)
+            grad_first += edge[a:b].T @ piece
             torch.mm(piece, first.T, out=grad_edge[a:b])
-            grad_to[first_node:last_node] = segment_sum(piece, incidence.start[first_node : last_node + 1] - a)
+            starts = incidence.start[first_node : last_node + 1] - a
+            grad_to[first_node:last_node] = segment_sum(piece.to(grad_to.dtype), starts)
             if grad_constant is not None:
                 grad_constant[a:b] += piece
-        grad_of = segment_sum(grad, incidence.out_start, incidence.outgoing)
+        grad_of = segment_sum(grad, incidence.out_start, incidence.outgoing).to(grad_to.dtype)
         grad_constant = grad if grad_constant is None else grad_constant
         return grad_edge, grad_first, grad_constant, grad_to, grad_of, grad_second, grad_bias, None, None
 

@@ -19,9 +19,10 @@ import torch
 
 from learn import checkpoint, dataset, descent, inherent, initial, pair_training
 from learn.edges import Incidence
-from learn.fit import RECIPES, Batch, Recipe, fit
+from learn.fit import Batch, fit
 from learn.memory import keep_freed_memory
 from learn.model import Bapst2020
+from learn.recipe import RECIPES, Recipe
 from simulate import command, options, restart, seeds, tables
 from simulate.command import InputError
 
@@ -120,6 +121,7 @@ def train(
     releases = RELEASES if recipe.release and control != "untrained" else ()
     network = Bapst2020(outputs=len(time) + 3 * len(releases))
     network.frugal = frugal
+    network.edge_type = torch.bfloat16 if recipe.precision == "mixed" else None
     batch_of = loader(graphs, time, mean, scale, releases, shuffle=seed if control == "shuffled" else None)
 
     @command.polling(False)
@@ -142,7 +144,7 @@ def train(
             history = fit(network, batch_of, names, recipe, epochs, seed, begin=first_weights, about=about, **options)
     network.fold()
     network.keep_outputs(len(time))
-    network.frugal = False
+    network.frugal, network.edge_type = False, None
     described = dataset.settings(graphs)
     settings = {"model": "bapst2020", "cutoff": described["cutoff"], "temperature": described["temperature"]}
     settings |= {
@@ -194,7 +196,7 @@ def tensorboard(folder: Path | None) -> Callable[[dict], None]:
 
 def chosen_recipe(arguments: argparse.Namespace) -> Recipe:
     """Return the recipe, with what the command line gives instead of its own."""
-    own = ("learning_rate", "augmentation", "optimiser", "pair_steps", "release")
+    own = ("learning_rate", "augmentation", "optimiser", "pair_steps", "release", "precision")
     given = {name: getattr(arguments, name) for name in own}
     recipe = replace(RECIPES[arguments.recipe], **{name: value for name, value in given.items() if value is not None})
     if not recipe.learning_rate > 0:
@@ -226,6 +228,7 @@ def main() -> None:
     add("--optimiser", choices=["adam", "soap"], help="instead of the recipe's")
     add("--pair-steps", type=int, help="instead of the recipe's; 0: weights drawn as published")
     add("--release", type=float, help="weight of displacements after a release at rest, instead of the recipe's")
+    add("--precision", choices=["float32", "mixed"], help="mixed: edges in bfloat16 (default: the recipe's, float32)")
     add("--start", type=Path, help="MODEL.pt to go on from instead of first weights by the recipe")
     add("--control", choices=CONTROLS, help="a network that has nothing to learn, to compare with")
     add("--frugal", action="store_true", help="half the memory, a little slower")

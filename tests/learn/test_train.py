@@ -15,9 +15,10 @@ import torch
 from learn import checkpoint, dataset, descent, initial, pair_training, train
 from learn import fit as loop
 from learn.edges import Incidence
-from learn.fit import RECIPES, Batch, correlations, fit, learning_rate, orientation
+from learn.fit import Batch, correlations, fit
 from learn.graph import build
 from learn.model import Bapst2020
+from learn.recipe import RECIPES, learning_rate, orientation
 from simulate.command import InputError
 
 # Weights as published, the rest of the default: a few steps are enough for what is tested here.
@@ -297,6 +298,26 @@ def test_going_on_from_a_network_keeps_what_it_sees(graphs):
     for name, weight in network.state_dict().items():
         if not name.startswith(("decoder.2", "decoder.4")):
             assert torch.equal(weight, given.network.state_dict()[name]), name
+
+
+@pytest.mark.slow
+def test_mixed_precision_learns_as_well(graphs):
+    """Validation r of both precisions over five seeds: their means differ by no more than chance.
+
+    Three standard errors of the difference; the seeds are the same, their paths part at once.
+    """
+    reached = {
+        precision: [
+            max(row["validation_r"] for row in train.train(graphs, all_times(graphs), recipe, 40, seed)[1])
+            for seed in range(5)
+        ]
+        for precision in ("float32", "mixed")
+        for recipe in [replace(RECIPES["default"], pair_steps=100, release=0.0, precision=precision)]
+    }
+    error = np.sqrt(sum(np.var(values, ddof=1) / 5 for values in reached.values()))
+    found = {precision: np.mean(values) for precision, values in reached.items()}
+    assert found["float32"] > 0.5
+    assert abs(found["mixed"] - found["float32"]) < 3 * error + 0.002
 
 
 def test_the_stage(graphs, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import analysis.costs as costs
 
 # Settings of a network that learn.train takes as they are.
-TRAINING = ("model", "recipe", "learning_rate", "epochs", "control")
+TRAINING = ("model", "recipe", "learning_rate", "epochs", "precision", "control")
 # What the answers of analysis.shells follow from.
 RESPONSES = ("shells", "cases", "responses", "surroundings", "marked", "bootstrap")
 
