@@ -82,6 +82,63 @@ def segment_sum(values: torch.Tensor, start: torch.Tensor, order: torch.Tensor |
     return values.new_zeros(len(start) - 1, values.shape[1]).index_add_(0, ends, values)
 
 
+class Encode(torch.autograd.Function):
+    """The encoder of the edges, and what of it no recurrence changes.
+
+    edge = relu(relu(vectors V + v) W + w); constant = edge U.
+
+    vectors (E, 3); V (3, C); W, U (C, C); v, w (C,); edge, constant (E, C) of the type asked for: bfloat16, or that of
+    the others. The vectors themselves are never rounded: bfloat16 would shift them by up to 0.004 sigma.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        vectors: torch.Tensor,
+        first: torch.Tensor,
+        first_bias: torch.Tensor,
+        second: torch.Tensor,
+        second_bias: torch.Tensor,
+        third: torch.Tensor,
+        incidence: Incidence,
+        edge_type: torch.dtype,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        edge = vectors.new_empty(len(vectors), second.shape[1], dtype=edge_type)
+        constant = torch.empty_like(edge)
+        second, second_bias, third = (each.to(edge_type) for each in (second, second_bias, third))
+        for _, _, a, b in incidence.pieces:
+            hidden = torch.addmm(first_bias, vectors[a:b], first).relu_().to(edge_type)
+            piece = torch.addmm(second_bias, hidden, second, out=edge[a:b]).relu_()
+            torch.mm(piece, third, out=constant[a:b])
+        ctx.save_for_backward(vectors, first, first_bias, second, third, edge)
+        ctx.incidence = incidence
+        return edge, constant
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_edge: torch.Tensor, grad_constant: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        vectors, first, first_bias, second, third, edge = ctx.saved_tensors
+        grad_vectors = torch.empty_like(vectors) if ctx.needs_input_grad[0] else None
+        grad_first, grad_first_bias = torch.zeros_like(first), torch.zeros_like(first_bias)
+        grad_second, grad_third = (torch.zeros_like(each, dtype=first.dtype) for each in (second, third))
+        grad_second_bias = torch.zeros_like(first_bias)
+        for _, _, a, b in ctx.incidence.pieces:
+            hidden = torch.addmm(first_bias, vectors[a:b], first).relu_().to(edge.dtype)
+            grad_third += edge[a:b].T @ grad_constant[a:b]
+            outer = torch.addmm(grad_edge[a:b], grad_constant[a:b], third.T)
+            _mask(outer, edge[a:b])
+            grad_second += hidden.T @ outer
+            grad_second_bias += outer.sum(0, dtype=first.dtype)
+            inner = outer @ second.T
+            _mask(inner, hidden)
+            inner = inner.to(first.dtype)
+            grad_first += vectors[a:b].T @ inner
+            grad_first_bias += inner.sum(0)
+            if grad_vectors is not None:
+                torch.mm(inner, first.T, out=grad_vectors[a:b])
+        return grad_vectors, grad_first, grad_first_bias, grad_second, grad_second_bias, grad_third, None, None
+
+
 class EdgeStep(torch.autograd.Function):
     """One edge update and its sum over the edges into each node.
 
