@@ -161,6 +161,17 @@ def worker(variant: str, particles: int, threads: int, pipe) -> None:
         pipe.send((time.process_time() - cpu, time.perf_counter() - wall, _peak() - before))
 
 
+def rate(kind: torch.dtype) -> float:
+    """Return the floating-point operations per second of the products that make up most of a step: its floor."""
+    edge, weight = torch.randn(edges.PIECE, 64).to(kind), torch.randn(64, 64).to(kind)
+    taken = []
+    for _ in range(300):
+        began = time.perf_counter()
+        edge @ weight
+        taken.append(time.perf_counter() - began)
+    return 2 * edge.numel() * 64 / statistics.median(taken)
+
+
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -190,6 +201,9 @@ def main() -> None:
         for pipe, taken in running.values():
             pipe.send(True)
             taken.append(pipe.recv())
+    torch.set_num_threads(arguments.threads)
+    for kind in (torch.float32, torch.bfloat16):
+        print(f"products of edges with 64 x 64 weights: {rate(kind) / 1e9:.0f} GFLOP/s in {kind}")
     report({variant: taken for variant, (_, taken) in running.items()})
     for pipe, _ in running.values():
         pipe.send(False)
