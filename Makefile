@@ -40,7 +40,7 @@ test-slow: setup
 test-cluster: setup
 	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m cluster tests/cluster
 
-# The simulation against published numbers, half an hour of one core: the table of docs/validation.md, in build/.
+# The simulation against published numbers, ten minutes of one core: the table of docs/validation.md, in build/.
 validate: setup
 	mkdir -p build && rm -f build/validation.md
 	$(ACTIVATE) OMP_NUM_THREADS=1 VALIDATION_TABLE=build/validation.md python -m pytest -s -m "slow and physics" tests/simulate

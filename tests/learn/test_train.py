@@ -312,11 +312,13 @@ def test_mixed_precision_learns_as_well(graphs):
             for seed in range(5)
         ]
         for precision in ("float32", "mixed")
-        for recipe in [replace(RECIPES["default"], pair_steps=100, release=0.0, precision=precision)]
+        for recipe in [
+            replace(RECIPES["default"], pair_steps=100, release=0.0, learning_rate=1e-3, precision=precision)
+        ]
     }
     error = np.sqrt(sum(np.var(values, ddof=1) / 5 for values in reached.values()))
     found = {precision: np.mean(values) for precision, values in reached.items()}
-    assert found["float32"] > 0.5
+    assert found["float32"] > 0.3
     assert abs(found["mixed"] - found["float32"]) < 3 * error + 0.002
 
 

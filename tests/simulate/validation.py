@@ -47,16 +47,17 @@ def equilibrated(temperature, n=N, relaxation_times=12.0) -> Configuration:
 
 
 @functools.cache
-def canonical(temperature, duration) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def canonical(temperature, duration, time_step=0.005) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Configurations (F, N, 3) half a time unit apart, types, box, of a langevin run of N particles.
 
     Friction 5: a weaker bath lets the energy of the whole wander, and averages of U and P with it.
     """
     start = equilibrated(temperature)
-    engine = Engine(start.types, start.box, Dynamics("langevin", temperature, 0.005, 5.0), platform.choose("CPU"))
+    engine = Engine(start.types, start.box, Dynamics("langevin", temperature, time_step, 5.0), platform.choose("CPU"))
     engine.start(start.positions, dynamics.maxwell_boltzmann(N, temperature, np.random.default_rng(1)), 2)
     frames = []
-    for step in range(100, round(duration / 0.005) + 1, 100):
+    every = round(0.5 / time_step)
+    for step in range(every, round(duration / time_step) + 1, every):
         engine.advance(step)
         frames.append(engine.positions())
     return np.array(frames), start.types, start.box
