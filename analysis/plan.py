@@ -85,7 +85,7 @@ def measure(config: dict, seconds: float) -> dict:
     on_gpu = device.name in platform.DEVICES
     if on_gpu:
         alone = ensemble.throughput([make()], liquid, seconds) * n
-        engines = ensemble.engines_by_trial(make, liquid, config["runs"], seconds)
+        engines = ensemble.engines_by_trial(make, liquid, config["runs"], seconds=seconds)
         together = ensemble.throughput(engines, liquid, seconds) * n
     else:
         alone = together = _core_speed(make(), liquid, seconds) * n

@@ -210,9 +210,15 @@ def throughput(engines: list[Engine], start: Configuration, seconds: float) -> f
     return steps / (clock.perf_counter() - began)
 
 
-def engines_by_trial(make: Callable[[], Engine], start: Configuration, most: int, seconds: float = 3.0) -> list[Engine]:
-    """Return as many engines as give the most steps per second together: doubled while that gains a tenth."""
+def engines_by_trial(
+    make: Callable[[], Engine], start: Configuration, most: int, steps: float = np.inf, seconds: float = 3.0
+) -> list[Engine]:
+    """Return as many engines as give the most steps per second together: doubled while that gains a tenth.
+
+    Each count is tried for `seconds`, or for a hundredth of what a single engine would take for all `steps`.
+    """
     engines, best = [make()], 0.0
+    seconds = min(seconds, 0.01 * steps / throughput(engines, start, 0.1))
     while True:
         rate = throughput(engines, start, seconds)
         if rate < 1.1 * best:

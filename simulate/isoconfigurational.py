@@ -29,8 +29,11 @@ def sampling_times(times: list[float] | None, times_from: str | None) -> np.ndar
     return found
 
 
-def make_engines(start: Configuration, device: Device, arguments: argparse.Namespace) -> list[Engine]:
-    """Return the contexts that run at once: as many as asked for, one per core, or on a GPU what a trial shows best."""
+def make_engines(start: Configuration, device: Device, steps: int, arguments: argparse.Namespace) -> list[Engine]:
+    """Return the contexts that run at once: as many as asked for, one per core, or on a GPU what a trial shows best.
+
+    steps: of one context after the other, in all, which bound how long is tried.
+    """
     images = arguments.supercell**3
     system = ensemble.supercell(start, arguments.supercell) if images > 1 else start
     how = Dynamics(arguments.integrator, arguments.temperature, arguments.time_step, arguments.friction)
@@ -41,7 +44,7 @@ def make_engines(start: Configuration, device: Device, arguments: argparse.Names
     most = -(-arguments.runs // images)
     wanted = arguments.at_once or (None if device.name in platform.DEVICES else arguments.threads)
     if wanted is None:
-        engines = ensemble.engines_by_trial(make, system, most)
+        engines = ensemble.engines_by_trial(make, system, most, steps)
         print(f"{len(engines)} contexts at once, by trial", file=sys.stderr, flush=True)
         return engines
     return [make() for _ in range(min(wanted, most))]
@@ -62,10 +65,10 @@ def main() -> None:
     saved = restart.load(arguments.output, settings)
     if saved is not None:
         progress.restore(saved)
-    with command.about(arguments.configuration):
-        engines = make_engines(start, device, arguments)
     grid, _ = ensemble.time_grid(times, arguments.time_step)
     total = int(grid[-1]) * len(progress.batches)
+    with command.about(arguments.configuration):
+        engines = make_engines(start, device, total, arguments)
     with command.progress(total, f"isoconfigurational T={arguments.temperature}") as bar:
         bar.n = bar.initial = progress.steps(grid)
         ensemble.run(
