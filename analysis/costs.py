@@ -9,7 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Stages that compute on a GPU where there is one; all others take cores.
+# Stages whose cost is counted on a GPU where there is one; all others on cores, training too: `machine.training` is a
+# core's, and evaluation and shells, which follow it, take cores everywhere.
 ON_DEVICE = ("equilibrate", "relaxation_run", "isoconfigurational", "inherent")
 # Stages that write restart files and go on from them.
 RESUMED = ("equilibrate", "relaxation_run", "isoconfigurational", "train")

@@ -33,6 +33,7 @@ SECTIONS = (
     ("length", "Does the reach grow with time and on cooling?"),
     ("heterogeneity", "How uneven the propensity is, simulated and predicted"),
     ("transfer", "What a network knows of other temperatures and times"),
+    ("curve", "Score against the number of configurations to train on"),
     ("training", "Training"),
 )
 

@@ -1,6 +1,7 @@
 """One training step of the published network: ours, plain, and PyTorch Geometric (where installed).
 
     python benchmarks/learn.py [--particles 4096 --rounds 5 --threads 1]
+    python benchmarks/learn.py --device cuda        # benchmarks/learn_device.py
 
 Every implementation runs in a process of its own (allocator settings are a process's), all take turns in one run;
 printed are medians of CPU seconds per step, ratios to plain, and peak memory above that of the imports. Before any
@@ -14,6 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from learn import checkpoint, edges
 from learn.graph import build
 from learn.memory import keep_freed_memory
-from learn.model import RECURRENCES, Bapst2020
+from learn.model import RECURRENCES, WIDTH, Bapst2020
 
 DENSITY = 1.2
 
@@ -112,6 +114,30 @@ def geometric(network: Bapst2020) -> Callable:
     return forward
 
 
+def compiled(network: Bapst2020) -> Callable:
+    """Return the factorised network, its recurrences written plainly, as torch.compile makes it."""
+    return torch.compile(partial(factorised, network), dynamic=False)
+
+
+def factorised(network: Bapst2020, types, vectors, senders, receivers) -> torch.Tensor:
+    """Return the network's output: as `Bapst2020.propagate`, but one operation after another, and torch's gradients."""
+    node = node0 = network.node_encoder(types[:, None])
+    first, second = network.edge_update[0], network.edge_update[2]
+    on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = first.weight.T.split(WIDTH)
+    on_sum, on_node, on_node0 = network.node_update[0].weight.T.split(WIDTH)
+    edge = network.edge_encoder(vectors)
+    constant = edge @ on_edge0
+    to0, of0 = node0 @ on_to0 + first.bias, node0 @ on_of0
+    from_node0 = node0 @ on_node0 + network.node_update[0].bias
+    for _ in range(RECURRENCES):
+        to, of = node @ on_to + to0, node @ on_of + of0
+        hidden = torch.relu(edge @ on_edge + constant + to[receivers] + of[senders])
+        edge = torch.relu(hidden @ second.weight.T + second.bias)
+        total = torch.zeros_like(node).index_add(0, receivers, edge)
+        node = network.node_update[1:](total @ on_sum + node @ on_node + from_node0)
+    return network.decoder(node)
+
+
 VARIANTS = {
     "plain": plain,
     "PyTorch Geometric": geometric,
@@ -121,7 +147,10 @@ VARIANTS = {
     "ours, memory returned": ours_without_allocator,
     "ours, sums by torch-scatter": ours_with_scatter,
     "ours, sums by index_add": ours_with_index_add,
+    "factorised, torch.compile": compiled,
 }
+# Takes a minute to compile: only where it is asked for.
+ON_REQUEST = ("factorised, torch.compile",)
 
 
 def step(function: Callable, network: Bapst2020, inputs: tuple) -> torch.Tensor:
@@ -181,11 +210,20 @@ def main() -> None:
     parser.add_argument("--particles", type=int, default=4096, help="a cube of an integer (4096 = 16^3)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", help="by name; default: all but torch.compile")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--sweep", action="store_true", help="on a GPU: the kernels with other settings, each alone")
     arguments = parser.parse_args()
+    if arguments.device == "cuda":
+        from benchmarks import learn_device
+
+        learn_device.run(arguments)
+        return
+    if unknown := set(arguments.variants or ()) - set(VARIANTS):
+        parser.error(f"--variants {unknown.pop()}: expected some of {', '.join(VARIANTS)}")
     context = multiprocessing.get_context("spawn")
     running = {}
-    for variant in arguments.variants:
+    for variant in arguments.variants or [name for name in VARIANTS if name not in ON_REQUEST]:
         here, there = context.Pipe()
         settings = (variant, arguments.particles, arguments.threads, there)
         process = context.Process(target=worker, args=settings, daemon=True)

@@ -80,6 +80,18 @@ def samples(path: str | Path, split: str | None = None) -> list[str]:
         return [name for name in found if split in (None, found[name])]
 
 
+def to_learn_from(path: str | Path, most: int | None = None) -> dict[str, list[str]]:
+    """Return the names of the training samples, all or the first so many, and of the validation samples.
+
+    Raises InputError where splits overlap or are empty, or there are not so many.
+    """
+    check_separate(path)
+    names = {split: samples(path, split) for split in ("train", "validation")}
+    if most is not None and most > len(names["train"]):
+        raise InputError(f"--samples {most}: {path} holds {len(names['train'])} training configurations")
+    return names | {"train": names["train"][:most]}
+
+
 def times(path: str | Path) -> np.ndarray:
     """Return the times (M,) of every propensity in the file."""
     with store.opened(path, "graphs") as file:

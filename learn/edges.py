@@ -1,11 +1,13 @@
 """One pass over the edges of a graph: the inner loop of training, forward and backward.
 
 Everything that is as long as the edges is worked through in pieces that stay in the processor's cache, and its
-gradients are written by hand in place.
+gradients are written by hand in place. `learn.edges_device` does the same in kernels of a GPU.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -16,17 +18,31 @@ try:
 except ImportError:
     segment_csr = None
 
-# How edges are summed on a processor: 'bags' (torch), 'scatter' (torch-scatter) or 'index_add' (torch).
+# How edges are summed: 'bags' (torch's sum over bags of rows, and over segments on a GPU), 'scatter' (torch-scatter)
+# or 'index_add' (torch).
 REDUCTION = "bags"
 # Edges per piece: 4096 x 64 float32 are 1 MiB.
 PIECE = 4096
+# Most edges and nodes that one program of a GPU takes at once.
+TILE_EDGES, TILE_NODES = 128, 16
+
+
+@dataclass
+class Tiles:
+    """Runs of whole nodes with few edges each, as kernels take them.
+
+    table (T, 4) int32: first node, last node, first edge, last edge; size (2,) int32: T, and the number of edges.
+    """
+
+    table: torch.Tensor
+    size: torch.Tensor
 
 
 @dataclass
 class Incidence:
     """Which edge touches which node. Edges must be sorted by receiver.
 
-    senders, receivers (E,) int64; start (N + 1,): the edges into node i are start[i]:start[i+1];
+    senders, receivers (E,) int64, int32 on a GPU; start (N + 1,): the edges into node i are start[i]:start[i+1];
     pieces: boundaries (node, edge) of runs of whole nodes; outgoing (E,): edges sorted by sender, with their
     own out_start (N + 1,).
     """
@@ -44,9 +60,34 @@ class Incidence:
         start = _starts(receivers, nodes)
         outgoing = torch.argsort(senders, stable=True)
         out_start = _starts(senders, nodes)
+        if senders.device.type == "cpu":
+            in_cache = runs_of_nodes(start, PIECE * torch.get_num_threads())
+            return cls(senders, receivers, start, outgoing, out_start, in_cache)
         whole = [(0, nodes, 0, len(senders))]
-        in_cache = runs_of_nodes(start, PIECE * torch.get_num_threads()) if senders.device.type == "cpu" else whole
-        return cls(senders, receivers, start, outgoing, out_start, in_cache)
+        return cls(senders.int(), receivers.int(), start, outgoing.int(), out_start, whole)
+
+    def to(self, device: torch.device) -> "Incidence":
+        """Return the incidence on a device; on a GPU with indices of half the size."""
+        if device == self.senders.device:
+            return self
+        senders, receivers, outgoing = (each.int().to(device) for each in (self.senders, self.receivers, self.outgoing))
+        whole = [(0, len(self.start) - 1, 0, len(senders))]
+        return Incidence(senders, receivers, self.start.to(device), outgoing, self.out_start.to(device), whole)
+
+    @cached_property
+    def tiles(self) -> Tiles | None:
+        """The tiles; None where a node has more edges than one holds."""
+        start = self.start.tolist()
+        table, node = [], 0
+        while node < len(start) - 1:
+            last = min(bisect_right(start, start[node] + TILE_EDGES) - 1, node + TILE_NODES, len(start) - 1)
+            if last == node:
+                return None
+            table.append((node, last, start[node], start[last]))
+            node = last
+        device = self.start.device
+        size = torch.tensor([len(table), start[-1]], dtype=torch.int32)
+        return Tiles(torch.tensor(table, dtype=torch.int32).to(device), size.to(device))
 
 
 def _starts(ends: torch.Tensor, nodes: int) -> torch.Tensor:
@@ -69,17 +110,60 @@ def segment_sum(values: torch.Tensor, start: torch.Tensor, order: torch.Tensor |
     """Return sums of consecutive rows, `out[i] = values[order][start[i]:start[i+1]].sum(0)`.
 
     torch-scatter, or without it torch's index_add. On a processor, where no gradient is recorded: torch's sum over
-    bags of rows, which is vectorised and gathers on the way (benchmarks/learn.py has it beside the others).
+    bags of rows, which is vectorised and gathers on the way (benchmarks/learn.py has it beside the others). On a GPU:
+    torch's sum over segments, which adds in order and waits for nothing.
     """
     recorded = torch.is_grad_enabled() and values.requires_grad
     if REDUCTION == "bags" and values.device.type == "cpu" and not recorded:
         order = torch.arange(len(values)) if order is None else order
         return torch.ops.aten._embedding_bag_forward_only(values, order, start, False, 0, False, None, True)[0]
     values = values if order is None else values.index_select(0, order)
+    if REDUCTION == "bags" and values.is_cuda:
+        # It would add bfloat16 in bfloat16.
+        values = values.float() if values.dtype == torch.bfloat16 else values
+        return torch.segment_reduce(values, "sum", offsets=start, unsafe=True, initial=0)
     if REDUCTION != "index_add" and segment_csr is not None:
         return segment_csr(values, start, reduce="sum")
     ends = torch.repeat_interleave(torch.arange(len(start) - 1, device=values.device), start.diff())
     return values.new_zeros(len(start) - 1, values.shape[1]).index_add_(0, ends, values)
+
+
+def encode(
+    vectors: torch.Tensor,
+    first: torch.Tensor,
+    first_bias: torch.Tensor,
+    second: torch.Tensor,
+    second_bias: torch.Tensor,
+    third: torch.Tensor,
+    on_edge: torch.Tensor,
+    incidence: Incidence,
+    edge_type: torch.dtype,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the first recurrence takes along the edges: edge and constant (E, C) (`Encode`).
+
+    on_edge (C, C): W1 of `EdgeStep`, for those who multiply the edge by it already here.
+    """
+    return Encode.apply(vectors, first, first_bias, second, second_bias, third, incidence, edge_type)
+
+
+def step(
+    state: tuple[torch.Tensor, torch.Tensor],
+    to: torch.Tensor,
+    of: torch.Tensor,
+    first: torch.Tensor,
+    second: torch.Tensor,
+    bias: torch.Tensor,
+    incidence: Incidence,
+    last: bool,
+    frugal: bool = False,
+) -> tuple[tuple[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Return what the next recurrence takes along the edges, and the sums (N, C) over edges into nodes (`EdgeStep`).
+
+    state: of `encode` or the step before; last: no recurrence follows.
+    """
+    edge, constant = state
+    edge, total, constant = EdgeStep.apply(edge, first, constant, to, of, second, bias, incidence, frugal)
+    return (edge, constant), total
 
 
 class Encode(torch.autograd.Function):

@@ -1,7 +1,8 @@
 """The training loop: one graph per step, validation after every epoch, a state file to go on from.
 
 Every random number follows from the seed and the step, so a run that was killed goes on to exactly the result it would
-have had.
+have had. On a GPU a step is one launch where it can be (`learn.capture`), and the loop waits for its losses once an
+epoch.
 """
 
 import math
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from learn import checkpoint
+from learn import capture, checkpoint
 from learn.edges import Incidence
 from learn.evaluate import correlation
 from learn.model import Bapst2020
@@ -24,8 +25,10 @@ from simulate.command import InputError, Interrupted
 
 # Seconds of training that a killed run may lose.
 STATE_INTERVAL = 60
-# Steps between two updates of the eigenbases of SOAP.
-PRECONDITION_EVERY = 5
+# Steps between two updates of the eigenbases of SOAP, and on a GPU, where they take longer than steps.
+PRECONDITION_EVERY, PRECONDITION_EVERY_ON_GPU = 5, 10
+# Of an optimiser's settings, those that say how it computes.
+HOW = ("lr", "capturable", "fused", "foreach", "precondition_frequency")
 
 
 @dataclass
@@ -50,7 +53,11 @@ class Batch:
     def fingerprint(self) -> str:
         """Return what two batches that differ do not share."""
         arrays = (self.types, self.vectors, self.target, self.displacements)
-        return restart.fingerprint(*(array.numpy() for array in arrays))
+        return restart.fingerprint(*(array.cpu().numpy() for array in arrays))
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        return Batch(**{name: array.to(device) for name, array in vars(self).items()})
 
     def wanted(self) -> torch.Tensor:
         """Return target and displacements as the network puts them out, (N, M + 3 K)."""
@@ -65,21 +72,33 @@ def correlations(network: Bapst2020, batches: Iterable[Batch]) -> np.ndarray:
     each = []
     with torch.no_grad():
         for batch in batches:
-            output = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen].numpy()
-            target = batch.target[batch.chosen].numpy()
+            output = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen].cpu().numpy()
+            target = batch.target[batch.chosen].cpu().numpy()
             each.append([correlation(x, y) for x, y in zip(output.T, target.T, strict=False)])
     return np.nan_to_num(np.mean(each, axis=0))
 
 
 @dataclass
 class Progress:
-    """Where a run stands: everything its continuation depends on. losses: of the epoch under way, one per step."""
+    """Where a run stands: everything its continuation depends on.
+
+    losses: of the epoch under way, one per step; tensors until they are wanted (`settle`).
+    """
 
     epoch: int = 0
-    losses: list[float] = field(default_factory=list)
+    losses: list[Any] = field(default_factory=list)
     history: list[dict] = field(default_factory=list)
     best: dict = field(default_factory=dict)
     best_r: float = -math.inf
+
+    def settle(self, per_epoch: int) -> None:
+        """Make the losses numbers, waiting for the device. Raises InputError where one is not finite."""
+        waiting = [place for place, loss in enumerate(self.losses) if isinstance(loss, torch.Tensor)]
+        found = torch.stack([self.losses[place] for place in waiting]).tolist() if waiting else []
+        for place, loss in zip(waiting, found, strict=True):
+            if not math.isfinite(loss):
+                raise _diverged(self.epoch * per_epoch + place, loss)
+            self.losses[place] = loss
 
 
 def fit(
@@ -110,9 +129,10 @@ def fit(
         begin()
     else:
         now, moments = resumed
-        optimiser.load_state_dict(moments)
-    save = _saver(state, network, optimiser, run)
+        _take_up(optimiser, moments)
     steps = epochs * len(names["train"])
+    save = _saver(state, network, optimiser, run, len(names["train"]))
+    on_gpu = capture.Steps(optimiser, lambda batch: _backward(network, batch, recipe)) if _on_gpu(network) else None
     with command.progress(steps, "train") as bar:
         bar.update(now.epoch * len(names["train"]) + len(now.losses))
         for epoch in range(now.epoch, epochs):
@@ -121,11 +141,15 @@ def fit(
                 step = epoch * len(order) + position
                 rate = learning_rate(recipe, step, steps)
                 batch = batch_of(names["train"][order[position]])
-                now.losses.append(_step(network, optimiser, batch, recipe, rate, seed, step))
+                if on_gpu is None:
+                    now.losses.append(_step(network, optimiser, batch, recipe, rate, seed, step))
+                else:
+                    now.losses.append(on_gpu(batch, _turn(recipe, seed, step), rate))
                 bar.update()
                 save(now, at_once=command.stop_requested())
                 if command.stop_requested():
                     raise Interrupted(f"stopped after step {step + 1} of {steps}; the same command goes on from there")
+            now.settle(len(order))
             taken = (epoch + 1) * len(order)
             row = {"epoch": epoch + 1, "step": taken, "learning_rate": learning_rate(recipe, taken - 1, steps)}
             _validate(network, (batch_of(name) for name in names["validation"]), row, now)
@@ -149,14 +173,54 @@ def _validate(network: Bapst2020, batches: Iterable[Batch], row: dict, now: Prog
     now.epoch, now.losses = row["epoch"], []
 
 
+def _on_gpu(network: Bapst2020) -> bool:
+    return network.edge_centre.is_cuda
+
+
 def _optimiser(network: Bapst2020, recipe: Recipe) -> torch.optim.Optimizer:
+    weights, rate, on_gpu = network.parameters(), recipe.learning_rate, _on_gpu(network)
     if recipe.optimiser == "adam":
-        return torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+        if on_gpu:
+            return torch.optim.Adam(weights, lr=network.edge_centre.new_tensor(rate), capturable=True, fused=True)
+        return torch.optim.Adam(weights, lr=rate)
     # Takes seconds to import.
+    if on_gpu:
+        from learn.soap import BatchedSOAP
+
+        every = PRECONDITION_EVERY_ON_GPU
+        return BatchedSOAP(weights, lr=rate, weight_decay=0.0, precondition_frequency=every)
     from pytorch_optimizer import SOAP
 
-    every = PRECONDITION_EVERY
-    return SOAP(network.parameters(), lr=recipe.learning_rate, weight_decay=0.0, precondition_frequency=every)
+    return SOAP(weights, lr=rate, weight_decay=0.0, precondition_frequency=PRECONDITION_EVERY)
+
+
+def _take_up(optimiser: torch.optim.Optimizer, moments: dict) -> None:
+    """Give the optimiser a state, whichever device that was made on: how to compute is the optimiser's own."""
+    for saved, own in zip(moments["param_groups"], optimiser.param_groups, strict=True):
+        saved |= {name: own[name] for name in HOW if name in own}
+    optimiser.load_state_dict(moments)
+
+
+def _turn(recipe: Recipe, seed: int, step: int) -> torch.Tensor:
+    """Return the orientation of a step."""
+    return orientation(seeds.generator(seed, "orientation", run=step), recipe.augmentation)
+
+
+def _losses(network: Bapst2020, batch: Batch, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss of the propensity, and that with what is learned beside it."""
+    output = network.propagate(batch.types, batch.vectors, batch.incidence)
+    propensity, released = output.split([batch.target.shape[1], output.shape[1] - batch.target.shape[1]], dim=1)
+    error = propensity - batch.target
+    if error.is_cuda:
+        # Without asking the device how many are chosen.
+        loss = (error**2).mean(dim=1) @ (batch.chosen / batch.chosen.sum())
+    else:
+        loss = (error[batch.chosen] ** 2).mean()
+    if not recipe.release:
+        return loss, loss
+    # The mean over components, the sum over times.
+    beside = (released.unflatten(1, (-1, 3)) - batch.displacements) ** 2
+    return loss, loss + recipe.release * beside.mean(dim=(0, 2)).sum()
 
 
 def _step(
@@ -171,22 +235,24 @@ def _step(
     """Take one step; return the loss of the propensity."""
     for group in optimiser.param_groups:
         group["lr"] = rate
-    batch = batch.turned(orientation(seeds.generator(seed, "orientation", run=step), recipe.augmentation))
-    output = network.propagate(batch.types, batch.vectors, batch.incidence)
-    propensity, released = output.split([batch.target.shape[1], output.shape[1] - batch.target.shape[1]], dim=1)
-    loss = ((propensity - batch.target)[batch.chosen] ** 2).mean()
-    total = loss
-    if recipe.release:
-        # The mean over components, the sum over times.
-        error = (released.unflatten(1, (-1, 3)) - batch.displacements) ** 2
-        total = loss + recipe.release * error.mean(dim=(0, 2)).sum()
-    optimiser.zero_grad(set_to_none=True)
-    total.backward()
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    if not (torch.isfinite(loss) and torch.isfinite(norm)):
-        raise InputError(f"training diverged at step {step + 1}: loss {loss.item():.3g}; lower --learning-rate")
+    loss = _backward(network, batch.turned(_turn(recipe, seed, step)), recipe)
+    if not torch.isfinite(loss):
+        raise _diverged(step, loss.item())
     optimiser.step()
     return loss.item()
+
+
+def _backward(network: Bapst2020, batch: Batch, recipe: Recipe) -> torch.Tensor:
+    """Leave the gradients, clipped; return the loss of the propensity, not finite where their norm is not."""
+    network.zero_grad(set_to_none=True)
+    loss, total = _losses(network, batch, recipe)
+    total.backward()
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    return loss.detach() + 0 * norm
+
+
+def _diverged(step: int, loss: float) -> InputError:
+    return InputError(f"training diverged at step {step + 1}: loss {loss:.3g}; lower --learning-rate")
 
 
 def _check(row: dict, history: list[dict]) -> None:
@@ -198,7 +264,9 @@ def _check(row: dict, history: list[dict]) -> None:
         )
 
 
-def _saver(state: Path | None, network: Bapst2020, optimiser: torch.optim.Optimizer, run: str) -> Callable:
+def _saver(
+    state: Path | None, network: Bapst2020, optimiser: torch.optim.Optimizer, run: str, per_epoch: int
+) -> Callable:
     """Return a function that writes the state file: at once, or where the last time is long ago."""
     last = time.monotonic()
 
@@ -207,11 +275,23 @@ def _saver(state: Path | None, network: Bapst2020, optimiser: torch.optim.Optimi
         if state is None or not (at_once or time.monotonic() - last > STATE_INTERVAL):
             return
         last = time.monotonic()
+        now.settle(per_epoch)
         content: dict[str, Any] = {"run": run, "progress": dict(vars(now)), "optimiser": optimiser.state_dict()}
         content |= {"network": network.state_dict(), "edges": (network.edge_scale, network.edge_centre)}
-        checkpoint.write(state, content)
+        checkpoint.write(state, _on_cpu(content))
 
     return save
+
+
+def _on_cpu(content: Any) -> Any:
+    """Return tensors and containers of them with every tensor on the processor."""
+    if isinstance(content, torch.Tensor):
+        return content.cpu()
+    if isinstance(content, dict):
+        return {name: _on_cpu(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return type(content)(_on_cpu(value) for value in content)
+    return content
 
 
 def _resumed(state: Path | None, network: Bapst2020, run: str) -> tuple[Progress, dict] | None:
@@ -230,6 +310,7 @@ def _resumed(state: Path | None, network: Bapst2020, run: str) -> tuple[Progress
         return None
     now = Progress(**content["progress"])
     network.load_state_dict(content["network"])
-    network.edge_scale, network.edge_centre = content["edges"]
+    network.edge_scale, centre = content["edges"]
+    network.edge_centre = centre.to(network.edge_centre.device)
     print(f"going on in epoch {now.epoch + 1}, after {len(now.losses)} of its steps", flush=True)
     return now, content["optimiser"]

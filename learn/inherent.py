@@ -275,10 +275,8 @@ def predict(model: InherentModel, features: np.ndarray, types: np.ndarray, level
         return model(torch.from_numpy(features), torch.from_numpy(types), torch.tensor(level)).T.numpy()
 
 
-def train(graphs: Path, time: np.ndarray) -> tuple[InherentModel, dict]:
-    """Return the model of the training configurations of graphs.h5, and a row of history with its validation r."""
-    dataset.check_separate(graphs)
-    names = {split: dataset.samples(graphs, split) for split in ("train", "validation")}
+def train(graphs: Path, time: np.ndarray, names: Mapping[str, Sequence[str]]) -> tuple[InherentModel, dict]:
+    """Return the model of the training samples named, of graphs.h5, and a row of history with its r on `validation`."""
     parts: dict[str, dict[int, list[Statistics]]] = {}
     with command.progress(len(names["train"]) + len(names["validation"]), "describe", "configuration") as bar:
         for split, of_split in names.items():

@@ -22,9 +22,11 @@ def draw(network: Bapst2020, seed: int) -> None:
         if isinstance(layer, torch.nn.Linear):
             # A normal distribution cut at two standard deviations has 0.8796 of the standard deviation.
             deviation = layer.in_features**-0.5 / 0.87962566
-            torch.nn.init.trunc_normal_(
-                layer.weight, std=deviation, a=-2 * deviation, b=2 * deviation, generator=random
-            )
+            # Drawn on the processor, wherever the network is.
+            drawn = torch.empty(layer.weight.shape)
+            torch.nn.init.trunc_normal_(drawn, std=deviation, a=-2 * deviation, b=2 * deviation, generator=random)
+            with torch.no_grad():
+                layer.weight.copy_(drawn)
             torch.nn.init.constant_(layer.bias, BIAS)
 
 
@@ -47,12 +49,15 @@ def fit_last_layer(network: Bapst2020, batches: Iterable) -> None:
     whole, count = network.decoder, 0
     last, before = linear(whole, -1), linear(whole, -3)
     width = last.in_features
-    products = torch.zeros((), dtype=torch.float64)
+    device = last.weight.device
+    products = torch.zeros((), dtype=torch.float64, device=device)
     network.decoder = cast(torch.nn.Sequential, whole[:-1])
     with torch.no_grad():
         for batch in batches:
             features = network.propagate(batch.types, batch.vectors, batch.incidence)[batch.chosen]
-            rows = torch.cat([torch.ones(len(features), 1), features, batch.wanted()[batch.chosen]], dim=1).double()
+            rows = torch.cat(
+                [features.new_ones(len(features), 1), features, batch.wanted()[batch.chosen]], dim=1
+            ).double()
             products, count = products + rows.T @ rows, count + len(rows)
         network.decoder = whole
         means = products[0] / count
@@ -62,7 +67,8 @@ def fit_last_layer(network: Bapst2020, batches: Iterable) -> None:
         # A channel that says nothing here is left out.
         unit = torch.where(deviation > 1e-4 * deviation.max(), 1 / deviation, 0.0)
         related = covariance[inputs, inputs] * unit[:, None] * unit
-        weight = torch.linalg.solve(related + PENALTY * torch.eye(width), unit[:, None] * covariance[inputs, targets])
+        ridge = PENALTY * torch.eye(width, device=device)
+        weight = torch.linalg.solve(related + ridge, unit[:, None] * covariance[inputs, targets])
         last.weight.copy_(weight.T)
         last.bias.copy_(means[targets] - (unit * means[inputs]) @ weight)
         # A ReLU passes positive factors through: channels of variance 1 keep the last layer's weights, and with them

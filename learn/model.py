@@ -5,12 +5,14 @@ network updates edges, then nodes, each from its current and its encoded state (
 A decoder reads the nodes.
 """
 
+from functools import partial
 from typing import cast
 
 import torch
 from torch import nn
 
-from learn.edges import EdgeStep, Encode, Incidence
+from learn import edges, edges_device
+from learn.edges import Incidence
 
 WIDTH = 64
 RECURRENCES = 7
@@ -72,7 +74,7 @@ class Bapst2020(nn.Module):
     def keep_outputs(self, count: int) -> None:
         """Leave only the first outputs."""
         last = linear(self.decoder, -1)
-        kept = nn.Linear(last.in_features, count)
+        kept = nn.Linear(last.in_features, count, device=last.weight.device)
         with torch.no_grad():
             kept.weight.copy_(last.weight[:count])
             kept.bias.copy_(last.bias[:count])
@@ -108,22 +110,24 @@ class Bapst2020(nn.Module):
 
     def propagate(self, types: torch.Tensor, vectors: torch.Tensor, incidence: Incidence) -> torch.Tensor:
         """Return what `forward` returns, for an incidence made beforehand (edges sorted by receiver)."""
+        fused = edges_device.usable(vectors, incidence)
+        encode = edges_device.encode if fused else edges.encode
+        step = edges_device.step if fused else partial(edges.step, frugal=self.frugal)
         node = node0 = self.node_encoder(types[:, None].to(vectors.dtype))
         first, second = linear(self.edge_update, 0), linear(self.edge_update, 2)
         on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = first.weight.T.split(WIDTH)
         inner, outer = linear(self.edge_encoder, 0), linear(self.edge_encoder, 2)
-        edge, constant = Encode.apply(
-            *(vectors, inner.weight.T, inner.bias, outer.weight.T, outer.bias, on_edge0),
+        state = encode(
+            *(vectors, inner.weight.T, inner.bias, outer.weight.T, outer.bias, on_edge0, on_edge),
             *(incidence, self.edge_type or vectors.dtype),
         )
         to0, of0 = node0 @ on_to0 + first.bias, node0 @ on_of0
         on_sum, on_node, on_node0 = linear(self.node_update, 0).weight.T.split(WIDTH)
         on_sum = self.edge_scale * on_sum
         from_node0 = node0 @ on_node0 + linear(self.node_update, 0).bias - self.edge_centre @ on_sum
-        for _ in range(RECURRENCES):
+        for recurrence in range(1, RECURRENCES + 1):
             to, of = node @ on_to + to0, node @ on_of + of0
-            edge, total, constant = EdgeStep.apply(
-                edge, on_edge, constant, to, of, second.weight.T, second.bias, incidence, self.frugal
-            )
+            last = recurrence == RECURRENCES
+            state, total = step(state, to, of, on_edge, second.weight.T, second.bias, incidence, last)
             node = self.node_update[1:](total @ on_sum + node @ on_node + from_node0)
         return self.decoder(node)

@@ -37,7 +37,8 @@ def pair_targets(vectors: torch.Tensor, to: torch.Tensor, of: torch.Tensor) -> t
 
     vectors (E, 3) = r_receiver - r_sender; to, of (E,) the types of receiver and sender. Self-edges know zeros.
     """
-    epsilon, sigma = (torch.as_tensor(table, dtype=torch.float32)[to, of] for table in (EPSILON, SIGMA))
+    device = vectors.device
+    epsilon, sigma = (torch.as_tensor(table, dtype=torch.float32, device=device)[to, of] for table in (EPSILON, SIGMA))
     length = vectors.norm(dim=1)
     own = length < 1e-6
     length = torch.where(own, torch.ones_like(length), length)
@@ -46,7 +47,7 @@ def pair_targets(vectors: torch.Tensor, to: torch.Tensor, of: torch.Tensor) -> t
     slope = 4 * epsilon * (6 * six - 12 * six * six) / length
     curvature = 4 * epsilon * (156 * six * six - 42 * six) / length**2
     force = -slope[:, None] * vectors / length[:, None]
-    distance = torch.exp(-0.5 * ((length[:, None] - CENTRES) / BIN_WIDTH) ** 2)
+    distance = torch.exp(-0.5 * ((length[:, None] - CENTRES.to(device)) / BIN_WIDTH) ** 2)
     kinds = [distance * (of == kind)[:, None] for kind in (0, 1)]
     targets = torch.cat([force, (curvature + 2 * slope / length)[:, None], energy[:, None], *kinds], dim=1)
     return torch.where(own[:, None], torch.zeros_like(targets), targets)
@@ -62,6 +63,7 @@ def prepare(network: Bapst2020, batches: Iterable, seed: int, steps: int) -> Non
     readout = nn.Linear(WIDTH, TARGETS)
     nn.init.normal_(readout.weight, std=WIDTH**-0.5, generator=random)
     nn.init.zeros_(readout.bias)
+    readout.to(network.edge_centre.device)
     batches = iter(batches)
     first = list(itertools.islice(batches, SAMPLES))
     _train_pairs(network, readout, first, random, seed, steps)
@@ -82,7 +84,10 @@ def first_edges(
 def _draw(network: Bapst2020, random: torch.Generator) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, std=(2 / layer.in_features) ** 0.5, generator=random)
+            drawn = torch.empty(layer.weight.shape)
+            nn.init.normal_(drawn, std=(2 / layer.in_features) ** 0.5, generator=random)
+            with torch.no_grad():
+                layer.weight.copy_(drawn)
             nn.init.zeros_(layer.bias)
     with torch.no_grad():
         # Half-spaces in all directions, with edges between 0.5 sigma behind the particle and 1.5 before it.
@@ -100,7 +105,8 @@ def _train_pairs(
     to = torch.cat([batch.types[batch.incidence.receivers] for batch in batches]).long()
     of = torch.cat([batch.types[batch.incidence.senders] for batch in batches]).long()
     scale = pair_targets(vectors, to, of).std(dim=0)
-    importance = torch.ones(TARGETS)
+    device = vectors.device
+    importance, both = torch.ones(TARGETS, device=device), torch.tensor([0.0, 1.0], device=device)
     importance[:5] = 4
     parts = (network.node_encoder, network.edge_encoder, network.edge_update, readout)
     optimiser = torch.optim.Adam([weight for part in parts for weight in part.parameters()], lr=LEARNING_RATE)
@@ -108,10 +114,10 @@ def _train_pairs(
     turns = seeds.generator(seed, "pair orientation")
     with command.progress(steps, "pairs") as bar:
         for _ in range(steps):
-            chosen = torch.randint(len(vectors), (PAIRS_PER_STEP,), generator=random)
+            chosen = torch.randint(len(vectors), (PAIRS_PER_STEP,), generator=random).to(device)
             turn = np.linalg.qr(turns.normal(size=(3, 3)))[0].astype(np.float32)
-            turned, a, b = vectors[chosen] @ torch.from_numpy(turn), to[chosen], of[chosen]
-            found = readout(first_edges(network, torch.tensor([0.0, 1.0]), turned, a, b))
+            turned, a, b = vectors[chosen] @ torch.from_numpy(turn).to(device), to[chosen], of[chosen]
+            found = readout(first_edges(network, both, turned, a, b))
             loss = ((found - pair_targets(turned, a, b) / scale) ** 2 * importance).mean()
             optimiser.zero_grad()
             loss.backward()
@@ -133,11 +139,12 @@ def _fill_nodes(network: Bapst2020, readout: nn.Linear, batches: list, random: t
     mix = torch.randn(WIDTH, TARGETS, generator=random) / WIDTH**0.5
     mix[: WIDTH // 2] = 0
     mix[: WIDTH // 2, :5] = torch.randn(WIDTH // 2, 5, generator=random) / 5**0.5
+    mix = mix.to(sums.device)
     from_sum = mix @ (readout.weight / spread[:, None])
     network.edge_centre, network.edge_scale = centre, float(from_sum.std() * WIDTH**0.5)
     first, second = linear(network.node_update, 0), linear(network.node_update, 2)
     first.weight[:, :WIDTH] = from_sum / network.edge_scale
-    first.weight[:, WIDTH:] = CURRENT * torch.randn(WIDTH, 2 * WIDTH, generator=random) / WIDTH**0.5
+    first.weight[:, WIDTH:].copy_(CURRENT * torch.randn(WIDTH, 2 * WIDTH, generator=random) / WIDTH**0.5)
     first.bias.copy_(0.5 * torch.randn(WIDTH, generator=random))
     for layer in (second, linear(network.decoder, 0), linear(network.decoder, 2)):
         layer.weight.copy_((2 / WIDTH) ** 0.5 * torch.randn(WIDTH, WIDTH, generator=random))

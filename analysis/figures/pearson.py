@@ -50,9 +50,13 @@ def draw(series: list[scores.Series], tau_alpha: dict[float, float]) -> Figure:
 
 
 def drawn(series: list[scores.Series]) -> list[scores.Series]:
-    """Return the series without the baselines of single particles whose average over neighbours is there too."""
+    """Return the series without the baselines of single particles whose average over neighbours is there too.
+
+    Nor are points of the learning curve of a model that is there (figure `curve`).
+    """
     models = {one.model for one in series}
-    return [one for one in series if f"{one.model}_averaged" not in models]
+    kept = [one for one in series if f"{one.model}_averaged" not in models]
+    return [one for one in kept if one.family == one.model or one.family not in models]
 
 
 def _looks(series: list[scores.Series]) -> dict[str, dict]:
@@ -118,7 +122,7 @@ def caption(series: list[scores.Series], species: str) -> str:
     left_out = (
         " Single-particle baselines are left out where their average over neighbours (coarse-grained) is drawn; the "
         "table holds both."
-        if len(drawn(series)) < len(series)
+        if any(one.model.endswith("_averaged") for one in series)
         else ""
     )
     beside = (

@@ -1,5 +1,6 @@
 """The scores of a run (metrics.csv), as figures and report use them, and the published ones beside them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,13 @@ class Series:
         """The model's name in words."""
         if self.is_baseline:
             return ("coarse-grained " if self.model != self._single else "") + BASELINES[self._single]
-        return NETWORKS.get(self.model, self.model)
+        name = NETWORKS.get(self.family, self.family)
+        return name if self.family == self.model else f"{name}, {self.n_train} to train on"
+
+    @property
+    def family(self) -> str:
+        """The model of whose learning curve this is a point: NAME of NAME_4, else the model itself."""
+        return re.sub(r"_\d+$", "", self.model)
 
     @property
     def order(self) -> tuple:

@@ -69,7 +69,10 @@ def write_relaxation(path: Path, temperature: float, tau: float) -> None:
 
 
 def write_metrics(path: Path, scores: dict[tuple[float, str, int], tuple[float, float]], times=(0.15, 2.0)) -> None:
-    """Write a metrics.csv: `scores` gives PCC mean at both times by (temperature, model, seed); ceilings 0.9, 0.8."""
+    """Write a metrics.csv: `scores` gives PCC mean at both times by (temperature, model, seed); ceilings 0.9, 0.8.
+
+    NAME_4 was trained on 4 configurations, NAME on 13.
+    """
     with open(path, "w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
@@ -83,7 +86,7 @@ def write_metrics(path: Path, scores: dict[tuple[float, str, int], tuple[float, 
                     "seed": seed,
                     "pcc_mean_error": 0.012,
                     "n_runs": 20,
-                    "n_train": 13,
+                    "n_train": int(model.rpartition("_")[2]) if model[-1].isdigit() and "_" in model else 13,
                     "n_test": 4,
                     "ceiling_mean": ceiling,
                     "ceiling_all": ceiling + 0.01,

@@ -12,6 +12,7 @@ from matplotlib.image import imread
 from analysis import fields, response_length
 from analysis import heterogeneity as fluctuations
 from analysis.figures import (
+    curve,
     graph,
     heterogeneity,
     length,
@@ -43,6 +44,8 @@ def folder(tmp_path_factory):
         (1.0, "bapst2020", 0): (0.75, 0.4),
     }
     figure_inputs.write_metrics(folder / "metrics.csv", {**networks, (0.7, "energy", 0): (0.4, 0.55)})
+    points = {(0.7, f"inherent{few}", 0): scores for few, scores in (("_4", (0.6, 0.3)), ("", (0.8, 0.5)))}
+    figure_inputs.write_metrics(folder / "curve.csv", {**networks, **points})
     figure_inputs.write_shells(
         folder / "removal.csv", "removal", [(0.15, h, None, 1 - 0.3**h, 0.3**h) for h in (1, 2, 3)]
     )
@@ -84,6 +87,7 @@ COMMANDS = {
     pearson: ["metrics.csv", "--relaxation", "cold.h5", "hot.h5"],
     response: ["removal.csv", "gap.csv", "--temperatures", "0.7", "0.7"],
     training: ["history.csv", "--labels", "T = 0.7"],
+    curve: ["curve.csv"],
     length: ["one.csv", "two.csv", "shuffled.csv", "--heterogeneity", "fields.csv", "--relaxation", "cold.h5"],
     heterogeneity: ["fields.h5"],
     transfer: ["transfer.csv"],
@@ -264,6 +268,19 @@ def test_baselines_are_told_from_networks_by_their_name(folder, tmp_path):
         "linear model", "mine", "energy", "coarse-grained energy", "ridge regression"
     ]  # fmt: skip
     assert [one.is_baseline for one in found] == [False, False, True, True, True]
+
+
+def test_a_learning_curve_has_the_points_of_one_model_in_order(folder, tmp_path, monkeypatch):
+    run(curve, COMMANDS[curve], folder, tmp_path / "f.svg", monkeypatch)
+    found = [[row[name] for name in ("model", "n_train", "time", "pcc_mean")] for row in table(tmp_path / "f.csv")]
+    assert found == [
+        ["inherent", "4", "0.15", "0.6"], ["inherent", "4", "2", "0.3"],
+        ["inherent", "13", "0.15", "0.8"], ["inherent", "13", "2", "0.5"],
+    ]  # fmt: skip
+    # Beside the ceiling stands the model, not the points of its curve.
+    assert {one.model for one in pearson.drawn(scores.read(folder / "curve.csv"))} == {"bapst2020", "inherent"}
+    with pytest.raises(InputError, match="every model has one n_train"):
+        run(curve, ["metrics.csv"], folder, tmp_path / "g.svg", monkeypatch)
 
 
 def test_fields_far_below_the_networks_lengths_are_on_the_sheet(folder):

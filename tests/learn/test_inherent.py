@@ -154,7 +154,7 @@ def test_nan_propensities_and_too_few_configurations_are_refused(graphs, tmp_pat
     with h5py.File(broken, "r+") as file:
         file["s0001/propensity"][0, 3] = np.nan
     with pytest.raises(InputError, match="'s0001': propensity hold NaN"):
-        inherent.train(broken, TIME)
+        inherent.train(broken, TIME, dataset.to_learn_from(broken))
 
 
 def test_cross_validation_needs_public_files(tmp_path):

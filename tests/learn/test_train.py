@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from learn import checkpoint, dataset, descent, initial, pair_training, train
+from learn import capture, checkpoint, dataset, descent, device, initial, pair_training, train
 from learn import fit as loop
 from learn.edges import Incidence
 from learn.fit import Batch, correlations, fit
@@ -144,6 +144,14 @@ def test_sigterm_leaves_a_state_to_go_on_from(graphs, tmp_path):
     assert running.returncode == 143
     assert "goes on from there" in said
     assert os.listdir(tmp_path) == ["model.pt.state"]
+
+
+def test_a_network_sees_only_as_many_configurations_as_it_is_told_to(graphs):
+    trained, history = train.train(graphs, all_times(graphs), SCRATCH, 2, 7, samples=2)
+    assert trained.settings["n_train"] == 2
+    assert [row["step"] for row in history] == [2, 4]
+    with pytest.raises(InputError, match=r"--samples 4: .* holds 3 training configurations"):
+        train.train(graphs, all_times(graphs), SCRATCH, 2, 7, samples=4)
 
 
 def test_the_best_epoch_on_validation_is_kept(graphs):
@@ -366,3 +374,112 @@ def test_an_untrained_network_has_the_first_weights_and_the_right_scale(graphs, 
     expected = train.normalisation(graphs, dataset.samples(graphs, "train"), trained.time)
     np.testing.assert_array_equal([trained.mean, trained.scale], expected)
     assert [row["epoch"] for row in rows] == [0]
+
+
+@pytest.fixture
+def cuda():
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    return torch.device("cuda")
+
+
+def test_the_device_that_is_asked_for(monkeypatch, capsys):
+    assert device.choose("cpu") == device.Device(torch.device("cpu"), "cpu", "requested")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    found = device.choose("auto")
+    assert found.torch.type == "cpu"
+    with pytest.raises(InputError, match=r"--device cuda: does not work here .*expected auto or cpu"):
+        device.choose("cuda")
+    device.announce(found)
+    assert capsys.readouterr().err == f"device cpu ({found.why})\n"
+
+
+def test_the_same_optimiser_on_any_device():
+    """SOAP in batches against SOAP: the same weights, and either goes on from the state of the other.
+
+    Only matrices whose statistics have full rank: bases of what no gradient has shown yet are arbitrary.
+    """
+    from pytorch_optimizer import SOAP
+
+    from learn.soap import BatchedSOAP
+
+    networks = [Bapst2020(outputs=64).double() for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    square = [[weight for weight in network.parameters() if weight.shape[-1] == 64] for network in networks]
+    how = {"lr": 1e-2, "weight_decay": 0.0, "precondition_frequency": 3}
+    optimisers = [kind(weights, **how) for kind, weights in zip((SOAP, BatchedSOAP), square, strict=True)]
+    for step in range(12):
+        for optimiser, weights in zip(optimisers, square, strict=True):
+            random = torch.Generator().manual_seed(step)
+            for weight in weights:
+                weight.grad = torch.randn(weight.shape, generator=random, dtype=weight.dtype)
+            optimiser.step()
+        for here, there in zip(*square, strict=True):
+            # Steps are of 1e-2; their bases are found in float32.
+            torch.testing.assert_close(here, there, rtol=0, atol=1e-5)
+        if step == 6:
+            states = [optimiser.state_dict() for optimiser in optimisers]
+            optimisers = [kind(weights, **how) for kind, weights in zip((SOAP, BatchedSOAP), square, strict=True)]
+            for optimiser, state in zip(optimisers, reversed(states), strict=True):
+                loop._take_up(optimiser, state)
+
+
+# Steps as small as those of a default run, and the pairs before them.
+SHORT = {"optimiser": "adam", "learning_rate": 1e-4, "warm_up": 3, "pair_steps": 20}
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed"])
+def test_training_on_cuda_is_that_on_the_processor(graphs, cuda, precision):
+    recipe = replace(RECIPES["default"], **SHORT, precision=precision)
+    expected, rows = train.train(graphs, all_times(graphs), recipe, 3, 7)
+    found, other = train.train(graphs, all_times(graphs), recipe, 3, 7, device=cuda)
+    for here, there in zip(other, rows, strict=True):
+        assert here["loss"] == pytest.approx(there["loss"], rel=0.01 if precision == "float32" else 0.05)
+    assert found.network.edge_centre.device.type == "cpu"
+    for name, weight in found.network.state_dict().items():
+        assert weight.device.type == "cpu", name
+    graph = dataset.load(graphs, "s0002").graph
+    for here, there in zip(found.predict(graph), expected.predict(graph), strict=True):
+        assert np.corrcoef(here, there)[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "soap"])
+def test_a_step_recorded_on_cuda_is_the_step_launched(graphs, cuda, monkeypatch, capsys, optimiser):
+    recipe = replace(SCRATCH, optimiser=optimiser)
+    recorded, rows = train.train(graphs, all_times(graphs), recipe, 4, 7, device=cuda)
+    assert "one by one" not in capsys.readouterr().err
+    monkeypatch.setattr(capture, "RECORD", False)
+    launched, other = train.train(graphs, all_times(graphs), recipe, 4, 7, device=cuda)
+    assert [row["loss"] for row in rows] == pytest.approx([row["loss"] for row in other], rel=1e-4)
+    for name, weight in launched.network.state_dict().items():
+        torch.testing.assert_close(recorded.network.state_dict()[name], weight, rtol=1e-3, atol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "soap"])
+def test_a_run_stopped_on_cuda_goes_on_there_and_on_the_processor(graphs, cuda, tmp_path, monkeypatch, optimiser):
+    recipe = replace(SCRATCH, optimiser=optimiser)
+    rows = train.train(graphs, all_times(graphs), recipe, 4, 7, device=cuda)[1]
+
+    class Killed(Exception):
+        pass
+
+    def killed(*arguments):
+        raise Killed
+
+    monkeypatch.setattr(loop, "STATE_INTERVAL", 0)
+    state = tmp_path / "state"
+    with monkeypatch.context() as patch:
+        taken, once = itertools.count(), capture.Steps.__call__
+        patch.setattr(capture.Steps, "__call__", lambda *all: killed() if next(taken) == 8 else once(*all))
+        with pytest.raises(Killed):
+            train.train(graphs, all_times(graphs), recipe, 4, 7, state=state, device=cuda)
+    kept = state.read_bytes()
+    for place in (cuda, train.CPU):
+        state.write_bytes(kept)
+        other = train.train(graphs, all_times(graphs), recipe, 4, 7, state=state, device=place)[1]
+        assert [row["loss"] for row in other] == pytest.approx([row["loss"] for row in rows], rel=1e-3)
+
+
+def test_divergence_on_cuda_is_told(graphs, cuda):
+    with pytest.raises(InputError, match=r"diverged.*lower --learning-rate"):
+        train.train(graphs, all_times(graphs), replace(SCRATCH, learning_rate=1e6, warm_up=0), 50, 0, device=cuda)

@@ -9,7 +9,7 @@ from pathlib import Path
 import analysis.costs as costs
 
 # Settings of a network that learn.train takes as they are.
-TRAINING = ("model", "recipe", "learning_rate", "epochs", "precision", "control")
+TRAINING = ("model", "recipe", "learning_rate", "epochs", "precision", "control", "samples")
 # What the answers of analysis.shells follow from.
 RESPONSES = ("shells", "cases", "responses", "surroundings", "marked", "bootstrap")
 
@@ -151,6 +151,7 @@ def figures():
     names += [] if PUBLISHED else ["relaxation", "structure"]
     names += [f"graph_{COLDEST}", *(f"{kind}_{t}" for kind in ("maps", "scatter") for t in TEMPERATURES)]
     names += ["heterogeneity", "training"]
+    names += ["curve"] if any("samples" in settings for settings in config["networks"].values()) else []
     names += ["response", "length", "transfer"] if GRAPH_NETWORKS else []
     return [file for name in names for file in multiext(f"<results>/figures/{name}", ".svg", ".png", ".csv", ".txt")]
 

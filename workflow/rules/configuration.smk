@@ -156,7 +156,10 @@ SAMPLES = list(PUBLISHED) or [f"s{i:04d}" for i in range(config["samples"])]
 check_sense()
 TEMPERATURES = {temperature_name(t): t for t in config["temperatures"]}
 TIMES = {time_name(t): t for t in config["times"]}
-GRAPH_NETWORKS = {name: kind for name, kind in config["networks"].items() if kind["model"] == "bapst2020"}
+# Those that are taken apart; not the points of a learning curve.
+GRAPH_NETWORKS = {
+    name: kind for name, kind in config["networks"].items() if kind["model"] == "bapst2020" and "samples" not in kind
+}
 # Beside every graph network, what becomes of it where there is nothing to learn: none goes on from trained weights.
 CONTROLS = {
     f"{name}_{control}": {key: value for key, value in settings.items() if key != "start"} | {"control": control}

@@ -46,10 +46,11 @@ rule train:
         **needs("train", "network"),
     params:
         options=training_options,
+        device=config["training"]["device"],
         start=lambda wildcards, input: f"--start {input.start}" if input.start else "",
     shell:
         "python -m learn.train {input.graphs} {params.options} {params.start} --seed {wildcards.seed}"
-        " --output {output.model} --history {output.history} > {log} 2>&1"
+        " --device {params.device} --output {output.model} --history {output.history} > {log} 2>&1"
 
 
 rule evaluate:

@@ -178,6 +178,23 @@ rule figure_transfer:
         "python -m analysis.figures.transfer {input.files} --output {output.svg} > {log} 2>&1"
 
 
+rule figure_curve:
+    """How the score grows with the number of configurations to train on."""
+    input:
+        metrics="<results>/metrics.csv",
+        code=code("analysis/figures/curve.py"),
+    output:
+        multiext("<results>/figures/curve", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+    log:
+        "<logs>/figures/curve.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        species=config["species"][0],
+    shell:
+        "python -m analysis.figures.curve {input.metrics} --species {params.species} --output {output.svg} > {log} 2>&1"
+
+
 rule figure_training:
     """How the networks learned."""
     input:

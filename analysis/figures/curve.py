@@ -1,0 +1,109 @@
+"""How the score grows with the number of configurations to train on.
+
+python -m analysis.figures.curve results/metrics.csv --output FIGURE.svg
+
+Drawn are the models that were trained on parts of the training configurations too: NAME_4 beside NAME (in the
+configuration `networks.NAME_4.samples: 4`).
+"""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures import scores, style
+from analysis.figures.scores import Series
+from simulate import command
+from simulate.command import InputError
+
+STYLES = ("-", "--", ":")
+
+
+def families(series: list[Series]) -> dict[str, list[Series]]:
+    """Return the series of one temperature by model, each in order of the number of training configurations.
+
+    Only those that have been trained on more than one number of them.
+    """
+    found: dict[str, list[Series]] = {}
+    for one in series:
+        if one.n_train is not None and not one.is_baseline:
+            found.setdefault(one.family, []).append(one)
+    return {name: sorted(group, key=lambda one: one.n_train or 0) for name, group in found.items() if len(group) > 1}
+
+
+def moments(times: np.ndarray) -> list[int]:
+    """Return the places of the first, the middle and the last of the times."""
+    return sorted({0, len(times) // 2, len(times) - 1})
+
+
+def draw(series: list[Series]) -> Figure:
+    """Return the figure: a panel per temperature, a colour per time, a line style per model."""
+    panels = list(scores.by_temperature(series))
+    figure, axes = style.subplots(1, len(panels), height=0.75 * style.COLUMN / len(panels) ** 0.5 + 0.4, sharey=True)
+    for axis, (temperature, group) in zip(axes.flat, panels, strict=True):
+        _panel(axis, group)
+        axis.set_title(f"$T = {style.number(temperature)}$")
+        axis.set_xlabel("training configurations")
+    axes[0, 0].set_ylabel("Pearson correlation")
+    handles = {
+        label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=2, columnspacing=1.0)
+    return figure
+
+
+def _panel(axis: Axes, group: list[Series]) -> None:
+    for line, (name, members) in zip(STYLES, families(group).items(), strict=False):
+        chosen = moments(members[0].time)
+        counts = [one.n_train or 0 for one in members]
+        for colour, place in zip(style.ordered(len(chosen)), chosen, strict=True):
+            axis.errorbar(
+                counts,
+                [one.pcc_mean[place] for one in members],
+                [one.error[place] for one in members],
+                color=colour,
+                linestyle=line,
+                marker="o",
+                markersize=3,
+                capsize=2,
+                label=f"{scores.NETWORKS.get(name, name)}, $t = {style.number(members[0].time[place])}$",
+            )
+            axis.axhline(members[0].ceiling_mean[place], color=colour, linewidth=0.5, alpha=0.6)
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(counts, [str(count) for count in counts])
+    axis.minorticks_off()
+
+
+def table(series: list[Series]) -> dict[str, list]:
+    """Return one row per temperature, model, number of training configurations and time."""
+    rows = [
+        (temperature, name, one.n_train, *values)
+        for temperature, group in scores.by_temperature(series)
+        for name, members in families(group).items()
+        for one in members
+        for values in zip(one.time, one.pcc_mean, one.error, one.ceiling_mean, strict=True)
+    ]
+    names = ("temperature", "model", "n_train", "time", "pcc_mean", "pcc_mean_error", "ceiling_mean")
+    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def main() -> None:
+    parser = style.parser("curve", __doc__)
+    parser.add_argument("metrics", help="metrics.csv")
+    parser.add_argument("--species", default="A", choices=("A", "B"), help="whose scores (A)")
+    arguments = parser.parse_args()
+    series = scores.read(arguments.metrics, arguments.species)
+    kept = [group for _, group in scores.by_temperature(series) if families(group)]
+    if not kept:
+        raise InputError(f"{arguments.metrics}: every model has one n_train, expected NAME_4 beside NAME, say")
+    drawn = [one for group in kept for one in group]
+    caption = (
+        f"Pearson correlation of predicted and measured propensity of the {arguments.species} particles (mean over "
+        "held-out configurations; bars: its standard error over them) against the number of configurations that the "
+        "model was trained on. Colours: the first, the middle and the last time t. Thin lines: the noise ceiling at "
+        "that time. T in epsilon/k_B, t in tau, Lennard-Jones units of the A particles."
+    )
+    style.save(draw(drawn), arguments.output, table(drawn), caption)
+
+
+if __name__ == "__main__":
+    command.run(main)
