@@ -6,6 +6,7 @@ not a whole number of time steps is reached by one shorter position step (see `s
 """
 
 import argparse
+import os
 import sys
 
 import numpy as np
@@ -15,6 +16,9 @@ from simulate.command import InputError
 from simulate.configuration import Configuration
 from simulate.dynamics import Dynamics, Engine
 from simulate.platform import Device
+
+# Several jobs that share a GPU cannot each try how many contexts it bears: whoever starts them may say so for all.
+CONTEXTS = "SUPERCOOLED_CONTEXTS"
 
 
 def sampling_times(times: list[float] | None, times_from: str | None) -> np.ndarray:
@@ -102,7 +106,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--time-step", type=options.positive, default=dynamics.TIME_STEP)
     parser.add_argument("--friction", type=options.positive, default=dynamics.FRICTION, help="thermostat rate, 1/tau")
     parser.add_argument(
-        "--at-once", type=options.count, help="contexts at once; not given: --threads, on GPUs by trial"
+        "--at-once",
+        type=options.count,
+        default=os.environ.get(CONTEXTS),
+        help=f"contexts at once ({CONTEXTS}, else --threads, and on GPUs by trial)",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--supercell", type=options.count, default=1, metavar="K", help="K^3 images as K^3 runs in one")
