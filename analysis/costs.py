@@ -9,9 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Stages whose cost is counted on a GPU where there is one; all others on cores, training too: `machine.training` is a
-# core's, and evaluation and shells, which follow it, take cores everywhere.
-ON_DEVICE = ("equilibrate", "relaxation_run", "isoconfigurational", "inherent")
+# Stages that compute on a GPU where there is one; all others take cores.
+ON_DEVICE = ("equilibrate", "relaxation_run", "isoconfigurational", "inherent", "train")
 # Stages that write restart files and go on from them.
 RESUMED = ("equilibrate", "relaxation_run", "isoconfigurational", "train")
 # One for each configuration, one for each network, and one for each temperature.
@@ -76,6 +75,22 @@ def steps(config: Mapping, stage: str, temperature: float) -> float:
     return length[stage] / config["simulation"]["time_step"]
 
 
+def on_gpu(config: Mapping, stage: str, network: str = "") -> bool:
+    """Return whether a stage's jobs compute on a GPU; training, of a `network`, where its speed there is known."""
+    if stage == "train":
+        known = "training_on_gpu" in config["machine"] and config["training"]["device"] != "cpu"
+        if not known or _network(config, network)["model"] != "bapst2020":
+            return False
+    return stage in ON_DEVICE and bool(config["machine"]["device"] == "gpu")
+
+
+def _network(config: Mapping, name: str) -> Mapping:
+    """Return the settings of a network, given its name or that of its control."""
+    networks = config["networks"]
+    found: Mapping = networks[name if name in networks else name.rpartition("_")[0]]
+    return found
+
+
 def need(config: Mapping, stage: str, temperature: float, *, network: str = "", cores: int = 1) -> Need:
     """Return what one job of a stage needs at a temperature.
 
@@ -97,9 +112,10 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
     one_pass = n / (machine["training"] * cores)
     parts = config["split"]
     if stage == "train":
-        networks = config["networks"]
-        model = networks[network if network in networks else network.rpartition("_")[0]]
-        learned = samples * (1 - parts["test"] - parts["validation"] * 2 / 3)
+        model = _network(config, network)
+        if on_gpu(config, stage, network):
+            one_pass = n / machine["training_on_gpu"]
+        learned = min(model.get("samples", samples), samples * (1 - parts["test"] - parts["validation"] * 2 / 3))
         # The linear model takes its descriptors once, and an eigenproblem; its size hardly counts.
         passes = model.get("epochs", 1) * learned if model["model"] == "bapst2020" else 10 * samples
         disk = 2e5 + (n * 1e3 if model["model"] == "inherent" else 0)
@@ -151,12 +167,14 @@ def jobs(config: Mapping, samples: int | None = None) -> list[tuple[str, str]]:
     if not public:
         found += [("relaxation_run", "")] * config["relaxation"]["samples"] + [("relaxation", "")]
     for name, network in config["networks"].items():
-        trained = network["seeds"] * (len(config["times"]) if network["per_time"] else 1)
+        per_seed = len(config["times"]) if network["per_time"] else 1
+        trained = network["seeds"] * per_seed
         found += [(stage, name) for stage in PER_NETWORK] * trained
-        if network["model"] == "bapst2020":
+        # Points of a learning curve are not taken apart.
+        if network["model"] == "bapst2020" and "samples" not in network:
             shells = config["shells"]
-            controls = len(shells["controls"])
-            found += [("train", name)] * controls * trained
+            controls = sum({"untrained": trained, "shuffled": per_seed}[control] for control in shells["controls"])
+            found += [("train", name)] * controls
             files = len(shells["shells"]) + len(shells["metric_shells"])
-            found += [*[("shell_response", "")] * files, ("shell_gradient", "")] * (1 + controls) * trained
+            found += [*[("shell_response", "")] * files, ("shell_gradient", "")] * (controls + trained)
     return [*found, ("graphs", ""), ("baselines", "")]

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,22 +39,14 @@ def table(config: dict, samples: int | None = None) -> list[dict]:
             kinds = {job: count for job, count in counted.items() if job[0] == stage}
             if not kinds:
                 continue
-            needs = [
-                (costs.need(config, stage, temperature, network=network), count)
-                for (_, network), count in kinds.items()
-            ]
-            hours = sum(need.seconds * count for need, count in needs) / 3600
-            on_gpu = stage in costs.ON_DEVICE and config["machine"]["device"] == "gpu"
-            rows.append(
-                {
-                    "stage": stage,
-                    "temperature": temperature,
-                    "jobs": sum(kinds.values()),
-                    "gpu_hours": hours if on_gpu else 0.0,
-                    "core_hours": 0.0 if on_gpu else hours,
-                    "gigabytes": sum(need.disk * count for need, count in needs) / 1e9,
-                }
-            )
+            row = {"stage": stage, "temperature": temperature, "jobs": sum(kinds.values())}
+            row |= dict.fromkeys(COLUMNS[3:], 0.0)
+            for (_, network), count in kinds.items():
+                need = costs.need(config, stage, temperature, network=network)
+                where = "gpu_hours" if costs.on_gpu(config, stage, network) else "core_hours"
+                row[where] += need.seconds * count / 3600
+                row["gigabytes"] += need.disk * count / 1e9
+            rows.append(row)
     return rows
 
 
@@ -93,8 +86,7 @@ def measure(config: dict, seconds: float) -> dict:
         "device": "gpu" if on_gpu else "cpu",
         "simulation": _rounded(alone),
         "ensemble": _rounded(together),
-        "training": _rounded(_training_speed(liquid, config["graph"]["cutoff"], seconds)),
-    }
+    } | _training_speeds(liquid, config["graph"]["cutoff"], seconds)
 
 
 def chosen(config: dict, measured: dict) -> dict:
@@ -117,8 +109,11 @@ def _core_speed(engine: "Engine", liquid: Configuration, seconds: float) -> floa
     return (engine.step - before) / (time.process_time() - began)
 
 
-def _training_speed(liquid: Configuration, cutoff: float, seconds: float) -> float:
-    """Return the particles per second of processor time that a step of training takes, forward and back."""
+def _training_speeds(liquid: Configuration, cutoff: float, seconds: float) -> dict[str, float]:
+    """Return the particles per second that a step of training takes, forward and back: of a core, and of a GPU if any.
+
+    On a GPU launched from Python: recorded steps (`learn.capture`) are quicker.
+    """
     import torch
 
     from learn import graph
@@ -127,16 +122,23 @@ def _training_speed(liquid: Configuration, cutoff: float, seconds: float) -> flo
 
     torch.set_num_threads(1)
     built = graph.build(liquid.positions, liquid.types, liquid.box, cutoff)
-    n = len(liquid.types)
-    incidence = Incidence.of(torch.tensor(built.senders), torch.tensor(built.receivers), n)
-    types, vectors = torch.tensor(built.types), torch.tensor(built.vectors)
-    network = Bapst2020()
-    taken: list[float] = []
-    while len(taken) < 3 or sum(taken) < seconds:
-        began = time.process_time()
-        network.propagate(types, vectors, incidence).sum().backward()
-        taken.append(time.process_time() - began)
-    return n / float(np.median(taken[1:]))
+    n, found = len(liquid.types), {}
+    for name, device, clock in (
+        ("training", "cpu", time.process_time),
+        *([("training_on_gpu", "cuda", time.perf_counter)] if torch.cuda.is_available() else []),
+    ):
+        at = partial(torch.tensor, device=device)
+        incidence = Incidence.of(at(built.senders), at(built.receivers), n)
+        types, vectors, network = at(built.types), at(built.vectors), Bapst2020().to(device)
+        taken: list[float] = []
+        while len(taken) < 3 or sum(taken) < seconds:
+            began = clock()
+            network.propagate(types, vectors, incidence).sum().backward()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            taken.append(clock() - began)
+        found[name] = _rounded(n / float(np.median(taken[1:])))
+    return found
 
 
 def _rounded(value: float) -> float:

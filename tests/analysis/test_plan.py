@@ -66,6 +66,19 @@ def test_trial_gives_speeds_and_clusters_keep_their_gpus():
     assert plan.chosen(config, here) == here
 
 
+def test_training_is_counted_where_it_computes():
+    config = configuration("tests/config.yaml")
+    config["machine"] |= {"device": "gpu", "training_on_gpu": 1e6}
+    rows = {row["stage"]: row for row in plan.table(config)}
+    steps = config["networks"]["bapst2020"]["epochs"] * 6 * (1 - 0.2 - 0.1 * 2 / 3)
+    network = (costs.FIRST_WEIGHTS + steps * 256 / 1e6) / 3600
+    assert rows["train"]["gpu_hours"] == pytest.approx(network)
+    # The linear model has no use for one.
+    assert rows["train"]["core_hours"] > 0
+    config["training"]["device"] = "cpu"
+    assert {row["gpu_hours"] for row in plan.table(config) if row["stage"] == "train"} == {0.0}
+
+
 def test_planned_and_used_stand_side_by_side(tmp_path):
     config = configuration("tests/config.yaml")
     results, benchmarks = tmp_path / "results", tmp_path / "benchmarks"

@@ -160,9 +160,11 @@ TIMES = {time_name(t): t for t in config["times"]}
 GRAPH_NETWORKS = {
     name: kind for name, kind in config["networks"].items() if kind["model"] == "bapst2020" and "samples" not in kind
 }
-# Beside every graph network, what becomes of it where there is nothing to learn: none goes on from trained weights.
+# Beside every graph network, what becomes of it where there is nothing to learn: none goes on from trained weights. The
+# shuffled one costs a training: one seed of it.
 CONTROLS = {
-    f"{name}_{control}": {key: value for key, value in settings.items() if key != "start"} | {"control": control}
+    f"{name}_{control}": {key: value for key, value in settings.items() if key != "start"}
+    | {"control": control, "seeds": 1 if control == "shuffled" else settings["seeds"]}
     for name, settings in GRAPH_NETWORKS.items()
     for control in config["shells"]["controls"]
 }
