@@ -93,7 +93,10 @@ def check_sense():
                 f"no {part} configurations among {len(SAMPLES)}; expected more samples or a larger share",
             )
     for name, settings in config["networks"].items():
-        if settings["model"] == "inherent" and parts.count("train") < 2:
+        seen = settings.get("samples", parts.count("train"))
+        if seen > parts.count("train"):
+            refuse(f"networks.{name}.samples", f"{seen}, expected at most {parts.count('train')}: so many are to train on")
+        if settings["model"] == "inherent" and seen < 2:
             refuse(
                 f"networks.{name}",
                 "one configuration to train on; the linear model expects at least 2: more samples",
