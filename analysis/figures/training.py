@@ -4,7 +4,7 @@ python -m analysis.figures.training history.csv [...] --labels "T = 0.7" [...] -
 """
 
 import re
-from itertools import cycle
+from itertools import cycle, product
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,17 +18,19 @@ COLUMNS = ("step", "loss", "validation_r")
 
 def draw(histories: dict[str, dict[str, np.ndarray]]) -> Figure:
     """Return the figure: losses above, validation correlation below; `histories` by label."""
-    figure, axes = style.subplots(2, 1, height=1.1 * style.COLUMN, sharex=True)
-    for colour, (label, history) in zip(cycle(style.LINES), histories.items(), strict=False):
+    rows = -(-len(histories) // 2)
+    figure, axes = style.subplots(2, 1, height=1.1 * style.COLUMN + 0.17 * rows, sharex=True)
+    looks = cycle(product(("-", "--"), style.LINES))
+    for (line, colour), (label, history) in zip(looks, histories.items(), strict=False):
         # A model fitted in one step has a point, not a curve.
-        look = {"color": colour, "marker": "o" if len(history["step"]) == 1 else ""}
+        look = {"color": colour, "linestyle": line, "marker": "o" if len(history["step"]) == 1 else ""}
         axes[0, 0].plot(history["step"], history["loss"], **look)
         for name in at_single_times(history):
             axes[1, 0].plot(history["step"], history[name], **look, linewidth=0.5, markersize=2, alpha=0.6)
         axes[1, 0].plot(history["step"], history["validation_r"], **look, label=label)
     axes[0, 0].set(ylabel="loss", yscale="log")
     axes[1, 0].set(xlabel="training step", ylabel="validation $r$")
-    axes[1, 0].legend()
+    figure.legend(loc="outside lower center", ncols=2, columnspacing=1.0)
     style.letter(axes[0, 0], "a")
     style.letter(axes[1, 0], "b")
     return figure

@@ -160,9 +160,8 @@ check_sense()
 TEMPERATURES = {temperature_name(t): t for t in config["temperatures"]}
 TIMES = {time_name(t): t for t in config["times"]}
 # Those that are taken apart; not the points of a learning curve.
-GRAPH_NETWORKS = {
-    name: kind for name, kind in config["networks"].items() if kind["model"] == "bapst2020" and "samples" not in kind
-}
+WHOLE_NETWORKS = {name: kind for name, kind in config["networks"].items() if "samples" not in kind}
+GRAPH_NETWORKS = {name: kind for name, kind in WHOLE_NETWORKS.items() if kind["model"] == "bapst2020"}
 # Beside every graph network, what becomes of it where there is nothing to learn: none goes on from trained weights. The
 # shuffled one costs a training: one seed of it.
 CONTROLS = {

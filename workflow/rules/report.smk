@@ -198,7 +198,7 @@ rule figure_curve:
 rule figure_training:
     """How the networks learned."""
     input:
-        files=per_network("history.csv"),
+        files=per_network("history.csv", networks=WHOLE_NETWORKS),
         code=code("analysis/figures/training.py"),
     output:
         multiext("<results>/figures/training", svg=".svg", png=".png", csv=".csv", txt=".txt"),
