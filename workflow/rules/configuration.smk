@@ -95,7 +95,9 @@ def check_sense():
     for name, settings in config["networks"].items():
         seen = settings.get("samples", parts.count("train"))
         if seen > parts.count("train"):
-            refuse(f"networks.{name}.samples", f"{seen}, expected at most {parts.count('train')}: so many are to train on")
+            refuse(
+                f"networks.{name}.samples", f"{seen}, expected at most {parts.count('train')}: so many are to train on"
+            )
         if settings["model"] == "inherent" and seen < 2:
             refuse(
                 f"networks.{name}",
