@@ -254,7 +254,7 @@ def main() -> None:
     if arguments.epochs < 1:
         raise InputError(f"--epochs {arguments.epochs}: expected at least 1")
     recipe = chosen_recipe(arguments)
-    if arguments.control and arguments.model == inherent.KIND:
+    if arguments.control and arguments.model != "bapst2020":
         raise InputError(f"--control {arguments.control}: expected --model bapst2020")
     if arguments.control and arguments.start:
         raise InputError(f"--start {arguments.start}: not with --control, which is to know nothing of the propensity")

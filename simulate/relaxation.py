@@ -47,7 +47,9 @@ def frame_steps(total: int, origins: int, per_decade: int) -> np.ndarray:
     """
     block = total // origins
     if block < 2 * SHORTEST:
-        raise InputError(f"--duration: blocks of {block} steps, expected at least {2 * SHORTEST}: fewer --origins")
+        raise InputError(
+            f"--duration: blocks of {block} steps, expected at least {2 * SHORTEST}: a longer run or fewer --origins"
+        )
     count = max(2, round(per_decade * np.log10(block / SHORTEST)) + 1)
     offsets = np.unique(np.rint(np.geomspace(SHORTEST, block, count)).astype(int))[:-1]
     starts = block * np.arange(origins)

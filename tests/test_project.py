@@ -10,6 +10,7 @@ import tomllib
 import pytest
 import yaml
 
+from simulate import kob_andersen
 from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -88,3 +89,10 @@ def test_catalog_says_where_the_workflow_is():
     assert usage["software-stack-deployment"]["conda"]
     for name in ("workflow/Snakefile", "config/README.md", "workflow/schemas/config.schema.yaml"):
         assert (ROOT / name).is_file()
+
+
+def test_the_workflow_knows_how_far_the_potential_reaches():
+    """The rules, which every job of a cluster reads again, import no simulation: they repeat this one number."""
+    text = (ROOT / "workflow/rules/configuration.smk").read_text()
+    (reach,) = re.findall(r"^POTENTIAL_CUTOFF = ([\d.]+)$", text, re.MULTILINE)
+    assert float(reach) == kob_andersen.LONGEST_CUTOFF

@@ -53,6 +53,16 @@ def test_new_temperature_is_compared_with_the_old_ones_only_where_it_takes_part(
     assert planned["transfer"] == 5
 
 
+def test_the_public_files_of_botan_are_split(tmp_path):
+    """Their names decide: with no configuration to choose by, nothing would run."""
+    for number in range(1, 11):
+        (tmp_path / f"isoconfig_N4096T0.44_{number}_tc07.npz").touch()
+    where = f"published={{folder: {tmp_path}}}"
+    outcome = snakemake("--dry-run", "--configfile", "config/published.yaml", "--config", where)
+    assert outcome.status == 0, outcome.output
+    assert outcome.planned()["published"] == 10
+
+
 def test_controls_are_trained_and_perturbed_but_not_scored(pipeline):
     planned = pipeline("--dry-run", settings=("shells={controls: [untrained, shuffled]}",)).planned()
     assert planned["train"] == planned["shell_gradient"] == planned["response_length"] == 2 * 2
