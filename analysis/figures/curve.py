@@ -42,8 +42,8 @@ def draw(series: list[Series]) -> Figure:
     for axis, (temperature, group) in zip(axes.flat, panels, strict=True):
         _panel(axis, group)
         axis.set_title(f"$T = {style.number(temperature)}$")
-        axis.set_xlabel("training configurations")
     axes[0, 0].set_ylabel("Pearson correlation")
+    figure.supxlabel("training configurations", fontsize=9)
     handles = {
         label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
     }
