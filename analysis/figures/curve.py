@@ -43,7 +43,8 @@ def draw(series: list[Series]) -> Figure:
         _panel(axis, group)
         axis.set_title(f"$T = {style.number(temperature)}$")
     axes[0, 0].set_ylabel("Pearson correlation")
-    figure.supxlabel("training configurations", fontsize=9)
+    for axis in axes.flat if len(panels) < 3 else [axes[0, len(panels) // 2]]:
+        axis.set_xlabel("training configurations")
     handles = {
         label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
     }
