@@ -15,6 +15,7 @@ import pytest
 from analysis import answer, fields, report, response_length, view
 from analysis import heterogeneity as fluctuations
 from analysis.figures import (
+    curve,
     graph,
     heterogeneity,
     length,
@@ -42,6 +43,8 @@ def folder(tmp_path_factory):
     figure_inputs.write_graphs(folder / "graphs.h5")
     figure_inputs.write_relaxation(folder / "relaxation.h5", 0.7, 4.5)
     figure_inputs.write_metrics(folder / "metrics.csv", {**NETWORKS, (0.7, "energy", 0): (0.4, 0.55)})
+    points = {(0.7, name, 0): (0.6, 0.4) for name in ("bapst2020_4", "bapst2020")}
+    figure_inputs.write_metrics(folder / "curve.csv", points)
     removal = [(t, h, None, 1 - c**h, 0.1) for t, c in ((0.15, 0.2), (2.0, 0.5)) for h in (1, 2, 3)]
     # As networks of one time each leave them: a file for each time.
     for name, time in (("early", 0.15), ("late", 2.0)):
@@ -55,6 +58,7 @@ def folder(tmp_path_factory):
         maps: predictions,
         scatter: predictions,
         pearson: ["metrics.csv"],
+        curve: ["curve.csv"],
         response: ["early.csv", "late.csv", "--temperatures", "0.7", "0.7"],
         training: ["history.csv", "--labels", "T = 0.7"],
         structure: ["g.h5", "--temperatures", "0.7"],
