@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from learn.edges import runs_of_nodes, segment_sum
+from learn.edges import segment_sum
+from learn.incidence import runs_of_nodes
 from learn.model import RECURRENCES, WIDTH, Bapst2020, linear
 
 # Edges worked on at once: 2048 x 64 float32 are 512 KiB.

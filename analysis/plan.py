@@ -117,7 +117,7 @@ def _training_speeds(liquid: Configuration, cutoff: float, seconds: float) -> di
     import torch
 
     from learn import graph
-    from learn.edges import Incidence
+    from learn.incidence import Incidence
     from learn.model import Bapst2020
 
     torch.set_num_threads(1)

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from learn import checkpoint, edges
 from learn.graph import build
+from learn.incidence import PIECE
 from learn.memory import keep_freed_memory
 from learn.model import RECURRENCES, WIDTH, Bapst2020
 
@@ -192,7 +193,7 @@ def worker(variant: str, particles: int, threads: int, pipe) -> None:
 
 def rate(kind: torch.dtype) -> float:
     """Return the floating-point operations per second of the products that make up most of a step: its floor."""
-    edge, weight = torch.randn(edges.PIECE, 64).to(kind), torch.randn(64, 64).to(kind)
+    edge, weight = torch.randn(PIECE, 64).to(kind), torch.randn(64, 64).to(kind)
     taken = []
     for _ in range(300):
         began = time.perf_counter()
@@ -212,7 +213,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--variants", nargs="+", help="by name; default: all but torch.compile")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--sweep", action="store_true", help="on a GPU: the kernels with other settings, each alone")
     arguments = parser.parse_args()
     if arguments.device == "cuda":
         from benchmarks import learn_device

@@ -8,31 +8,22 @@ the device's own clock, launched from Python and recorded as a CUDA graph, and w
 
 import argparse
 import copy
-import itertools
 import multiprocessing
 import os
 import statistics
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
 
 import torch
 
+from benchmarks import learn_trainings
 from benchmarks.learn import compiled, geometric, liquid, plain, step
-from learn import capture, edges, edges_device
-from learn import fit as loop
-from learn.edges import Incidence
-from learn.fit import Batch, fit
+from benchmarks.on_cuda import CUDA, TORCH, Settings, attempt, median, milliseconds, on_device, recorded, set_to
 from learn.model import RECURRENCES, WIDTH, Bapst2020
-from learn.recipe import RECIPES
 
-CUDA = torch.device("cuda")
 STEPS = 10
-Settings = dict[str, object]
 
 
 def ours(network: Bapst2020, incidences: dict) -> Callable:
@@ -49,23 +40,10 @@ def ours_mixed(network: Bapst2020, incidences: dict) -> Callable:
     return ours(network, incidences)
 
 
-def plain_of(network: Bapst2020, incidences: dict) -> Callable:
-    return plain(network)
-
-
-def geometric_of(network: Bapst2020, incidences: dict) -> Callable:
-    return geometric(network)
-
-
-def compiled_of(network: Bapst2020, incidences: dict) -> Callable:
-    return compiled(network)
-
-
-# Name: how it is made, and the settings of modules it needs; edges_device.kernels = None: torch's operations.
-TORCH = {"edges_device.kernels": None}
+# Name: how it is made of a network and its incidences, and the settings of modules it needs.
 VARIANTS: dict[str, tuple[Callable, Settings]] = {
-    "plain": (plain_of, {}),
-    "PyTorch Geometric": (geometric_of, {}),
+    "plain": (lambda network, _: plain(network), {}),
+    "PyTorch Geometric": (lambda network, _: geometric(network), {}),
     "ours": (ours, {}),
     "ours, products tf32x3": (ours, {"edges_device.PRECISION": "tf32x3"}),
     "ours, products tf32": (ours, {"edges_device.PRECISION": "tf32"}),
@@ -73,48 +51,11 @@ VARIANTS: dict[str, tuple[Callable, Settings]] = {
     "ours, without kernels": (ours, TORCH),
     "ours, without kernels, edges in bfloat16": (ours_mixed, TORCH),
     "ours, without kernels, index_add": (ours, {**TORCH, "edges.REDUCTION": "index_add"}),
-    "factorised, torch.compile": (compiled_of, {}),
+    "factorised, torch.compile": (lambda network, _: compiled(network), {}),
 }
 # They ask the device for sizes on the way, which no recording can; one that fails leaves torch's generator unusable.
 UNRECORDED = ("PyTorch Geometric", "ours, without kernels, index_add")
 ON_REQUEST = ("factorised, torch.compile",)
-MODULES = {"edges_device": edges_device, "edges": edges, "capture": capture, "fit": loop}
-
-
-@contextmanager
-def set_to(settings: Settings):
-    """Set names of modules for a while."""
-    before = {name: getattr(MODULES[name.split(".")[0]], name.split(".")[1]) for name in settings}
-    try:
-        for name, value in settings.items():
-            setattr(MODULES[name.split(".")[0]], name.split(".")[1], value)
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(MODULES[name.split(".")[0]], name.split(".")[1], value)
-
-
-def milliseconds(work: Callable, count: int) -> list[float]:
-    """Return what each of `count` runs takes on the device."""
-    marks = [torch.cuda.Event(enable_timing=True) for _ in range(count + 1)]
-    marks[0].record()
-    for mark in marks[1:]:
-        work()
-        mark.record()
-    torch.cuda.synchronize()
-    return [a.elapsed_time(b) for a, b in itertools.pairwise(marks)]
-
-
-def median(work: Callable, count: int = 20, warm_up: int = 3) -> float:
-    """Return the median of what a run takes, ms."""
-    milliseconds(work, warm_up)
-    return statistics.median(milliseconds(work, count))
-
-
-def on_device(graph: tuple) -> tuple[tuple, Incidence]:
-    types, _, senders, receivers = graph
-    incidence = Incidence.of(senders, receivers, len(types)).to(CUDA)
-    return tuple(array.to(CUDA) for array in graph), incidence
 
 
 def difference(function: Callable, network: Bapst2020, inputs: tuple) -> float:
@@ -127,20 +68,6 @@ def difference(function: Callable, network: Bapst2020, inputs: tuple) -> float:
         *((a.grad, b.grad) for a, b in zip(network.parameters(), double.parameters(), strict=True)),
     ]
     return max(float((a.double() - b).norm() / b.norm()) for a, b in pairs)
-
-
-def recorded(work: Callable) -> Callable:
-    """Return the replay of some work as a CUDA graph."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            work()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        work()
-    return graph.replay
 
 
 class Variant:
@@ -186,16 +113,6 @@ class Variant:
             return median(recorded(self.step)), inference, median(recorded(self.forward))
 
 
-def attempt(work: Callable, what: str):
-    """Return what some work gives; None, with the traceback on the log, where it fails: the others go on."""
-    try:
-        return work()
-    except Exception:
-        print(f"{what}: failed", file=sys.stderr)
-        traceback.print_exc()
-        return None
-
-
 def compile_ahead(jobs: list[tuple[torch.dtype | None, Settings]]) -> None:
     """Compile the kernels of several settings at once, each in a process; what comes after finds them on disk."""
     with ProcessPoolExecutor(min(12, os.cpu_count() or 1), multiprocessing.get_context("spawn")) as pool:
@@ -232,23 +149,16 @@ def steps_table(arguments: argparse.Namespace, large: tuple, small: tuple) -> No
             variant.round()
     first = {name: variants[name].rounds for name in ("plain", "PyTorch Geometric") if name in variants}
     print(
-        "| implementation | ms | plain / it | PyG / it | recorded, ms | forward, ms | recorded | memory, GB | error |"
+        "| implementation | launched, ms | recorded, ms | plain / recorded | PyG / recorded | inference, ms |"
+        " recorded, ms | memory, GB | error |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for name, variant in variants.items():
-        ratios = [
-            f"{statistics.median(a / b for a, b in zip(first[base], variant.rounds, strict=True)):.2f}"
-            if base in first
-            else ""
-            for base in ("plain", "PyTorch Geometric")
-        ]
-        more = attempt(variant.more, name) or (float("nan"),) * 3
-        numbers = " | ".join(f"{value:.3f}" for value in more)
-        print(
-            f"| {name} | {statistics.median(variant.rounds):.3f} | {' | '.join(ratios)} | {numbers}"
-            f" | {variant.memory / 1e9:.2f} | {variant.difference:.1e} |",
-            flush=True,
-        )
+        whole, *inference = attempt(variant.more, name) or (float("nan"),) * 3
+        ratios = [statistics.median(first.get(base, [float("nan")])) / whole for base in ("plain", "PyTorch Geometric")]
+        numbers = (statistics.median(variant.rounds), whole, *ratios, *inference, variant.memory / 1e9)
+        shown = " | ".join(f"{value:.2f}" for value in numbers)
+        print(f"| {name} | {shown} | {variant.difference:.1e} |", flush=True)
 
 
 def edge_arrays() -> int:
@@ -296,130 +206,6 @@ def limits(count: int) -> None:
         )
 
 
-def batches(large: tuple, count: int = 4) -> list[Batch]:
-    """Return training batches of one graph turned differently, with targets of noise: outputs as the default's."""
-    (types, vectors, _, _), incidence = large
-    made = []
-    for _ in range(count):
-        turn = torch.linalg.qr(torch.randn(3, 3, device=CUDA)).Q
-        target = torch.randn(len(types), 4, device=CUDA)
-        released = torch.randn(len(types), 4, 3, device=CUDA)
-        made.append(Batch(types, vectors @ turn, incidence, target, types == 0, released))
-    return made
-
-
-TRAININGS: dict[str, tuple[dict, Settings]] = {
-    "SOAP": ({}, {}),
-    "SOAP, bases every 5 steps": ({}, {"fit.PRECONDITION_EVERY_ON_GPU": 5}),
-    "SOAP, bases every 20 steps": ({}, {"fit.PRECONDITION_EVERY_ON_GPU": 20}),
-    "SOAP, launched": ({}, {"capture.RECORD": False}),
-    "SOAP, edges in bfloat16": ({"precision": "mixed"}, {}),
-    "Adam": ({"optimiser": "adam", "learning_rate": 1e-3}, {}),
-    "Adam, launched": ({"optimiser": "adam", "learning_rate": 1e-3}, {"capture.RECORD": False}),
-    "Adam, edges in bfloat16": ({"optimiser": "adam", "learning_rate": 1e-3, "precision": "mixed"}, {}),
-    "Adam, without kernels": ({"optimiser": "adam", "learning_rate": 1e-3}, TORCH),
-}
-
-
-def training(changes: dict, settings: Settings, made: list[Batch], per_epoch: int = 40, epochs: int = 5) -> float:
-    """Return the steps per second of `learn.fit`, validation (one batch in forty) included."""
-    recipe = replace(RECIPES["default"], pair_steps=0, **changes)
-    torch.manual_seed(0)
-    network = Bapst2020(outputs=16).to(CUDA)
-    network.edge_scale = 0.05
-    network.edge_type = torch.bfloat16 if recipe.precision == "mixed" else None
-    names = {"train": [str(number) for number in range(per_epoch)], "validation": ["0"]}
-    ends: list[float] = []
-    with set_to(settings):
-        fit(
-            network,
-            lambda name: made[int(name) % len(made)],
-            names,
-            recipe,
-            epochs,
-            0,
-            report=lambda row: ends.append(time.perf_counter()),
-        )
-    return per_epoch / statistics.median(b - a for a, b in itertools.pairwise(ends[1:]))
-
-
-def optimiser_times() -> None:
-    """Print what SOAP's parts take alone."""
-    from learn.soap import BatchedSOAP
-
-    network = Bapst2020(outputs=16).to(CUDA)
-    soap = BatchedSOAP(network.parameters(), lr=1e-3, weight_decay=0.0, precondition_frequency=1)
-    for _ in range(3):
-        for weight in network.parameters():
-            weight.grad = torch.randn_like(weight)
-        soap.step()
-    print(
-        f"\nSOAP: a step {median(soap.apply):.3f} ms launched, {median(recorded(soap.apply)):.3f} ms recorded;", end=" "
-    )
-    print(f"new bases {median(soap.refresh):.2f} ms")
-
-
-def trainings(large: tuple) -> None:
-    made = batches(large)
-    print("\n| training through learn.fit | steps per second | ms |\n|---|---|---|")
-    for name, (changes, settings) in TRAININGS.items():
-        speed = attempt(lambda changes=changes, settings=settings: training(changes, settings, made), name)
-        if speed:
-            print(f"| {name} | {speed:.0f} | {1e3 / speed:.2f} |", flush=True)
-
-
-# Edges, products, warps, programs, block, stages.
-SWEPT = [
-    (kind, precision, warps, programs, block, stages)
-    for kind, precision in ((None, "tf32x3"), (None, "bf16x3"), (torch.bfloat16, "tf32x3"))
-    for warps, programs, block, stages in (
-        ((8, 4, 4, 4), (2, 2, 2, 2), 64, 1),
-        ((8, 4, 4, 4), (2, 2, 2, 2), 64, 2),
-        ((8, 4, 4, 4), (1, 1, 1, 1), 64, 1),
-        ((8, 8, 8, 8), (1, 1, 1, 1), 64, 1),
-        ((8, 8, 8, 8), (2, 2, 2, 2), 64, 1),
-        ((4, 4, 4, 4), (3, 3, 3, 3), 64, 1),
-        ((4, 4, 4, 4), (3, 3, 3, 3), 32, 1),
-        ((8, 8, 8, 8), (1, 1, 1, 1), 128, 1),
-    )
-]
-
-
-def sweep(large: tuple) -> None:
-    """Print ms of each kernel in a step, bound to other settings."""
-    inputs, incidence = large
-    names = ("PRECISION", "WARPS", "PROGRAMS", "BLOCK", "STAGES")
-    jobs = [(kind, {f"edges_device.{n}": v for n, v in zip(names, values, strict=True)}) for kind, *values in SWEPT]
-    attempt(lambda: compile_ahead(jobs), "compilation")
-    print("| edges | products | warps | programs | block | stages | step, recorded | " + " | ".join(KERNELS) + " |")
-    print("|---" * (7 + len(KERNELS)) + "|")
-    for (kind, settings), (_, *values) in zip(jobs, SWEPT, strict=True):
-        network = Bapst2020().to(CUDA)
-        network.edge_type = kind
-        function = ours(network, {len(inputs[2]): incidence})
-        with set_to(settings):
-            taken = attempt(
-                lambda function=function, network=network: (
-                    median(recorded(lambda: step(function, network, inputs)), 10),
-                    *(sum(_profiled(function, network, inputs, name)) for name in KERNELS),
-                ),
-                str(settings),
-            )
-        shown = " | ".join(["float32" if kind is None else "bfloat16", *(str(value) for value in values)])
-        print(f"| {shown} | {' | '.join(f'{each:.3f}' for each in taken or ())} |", flush=True)
-
-
-KERNELS = ("step_forward", "step_backward", "sums", "encode_forward", "encode_backward")
-
-
-def _profiled(function: Callable, network: Bapst2020, inputs: tuple, name: str) -> list[float]:
-    """Return the ms of each run of a kernel in one step."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-        step(function, network, inputs)
-        torch.cuda.synchronize()
-    return [row.self_device_time_total / 1e3 for row in profile.key_averages() if row.key.startswith(name)]
-
-
 def kernels(large: tuple) -> None:
     """Print ms of each kernel in one step, by torch's profiler."""
     inputs, incidence = large
@@ -447,12 +233,9 @@ def run(arguments: argparse.Namespace) -> None:
     print(
         f"{torch.cuda.get_device_name()}, torch {torch.__version__}: {arguments.particles} particles, {count} edges\n"
     )
-    if arguments.sweep:
-        sweep(large)
-        return
     steps_table(arguments, large, small)
     attempt(lambda: limits(count), "limits")
-    attempt(optimiser_times, "optimiser")
-    attempt(lambda: trainings(large), "trainings")
+    attempt(learn_trainings.optimiser_times, "optimiser")
+    attempt(lambda: learn_trainings.trainings(large), "trainings")
     attempt(lambda: kernels(large), "kernels")
     print(f"\n{time.perf_counter() - began:.0f} s")

@@ -1,6 +1,6 @@
 """Training steps on a GPU, each one launch: the whole step is recorded once as a CUDA graph and replayed.
 
-A step is some four hundred kernels of a few microseconds each, which Python cannot launch as quickly as they run. The
+A step is hundreds of kernels of a few microseconds each, which Python cannot launch as quickly as they run. The
 graph reads one batch, of fixed places and of room for somewhat more edges than the largest so far; each step's batch
 is copied there. What a graph cannot hold, sums of torch that ask the device for sizes, is not recorded: without
 `learn.edges_device`, steps are launched kernel by kernel.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from learn import edges_device
-from learn.edges import Incidence, Tiles
+from learn.incidence import Incidence, Tiles
 
 if TYPE_CHECKING:
     from learn.fit import Batch

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from learn.edges import TILE_EDGES, TILE_NODES, Incidence
+from learn.incidence import TILE_EDGES, TILE_NODES, Incidence
 
 try:
     from learn import edges_kernels as kernels

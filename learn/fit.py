@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from learn import capture, checkpoint
-from learn.edges import Incidence
+from learn import capture, checkpoint, optimisers
 from learn.evaluate import correlation
+from learn.incidence import Incidence
 from learn.model import Bapst2020
 from learn.recipe import Recipe, learning_rate, orientation
 from simulate import command, restart, seeds
@@ -25,10 +25,6 @@ from simulate.command import InputError, Interrupted
 
 # Seconds of training that a killed run may lose.
 STATE_INTERVAL = 60
-# Steps between two updates of the eigenbases of SOAP, and on a GPU, where they take longer than steps.
-PRECONDITION_EVERY, PRECONDITION_EVERY_ON_GPU = 5, 10
-# Of an optimiser's settings, those that say how it computes.
-HOW = ("lr", "capturable", "fused", "foreach", "precondition_frequency")
 
 
 @dataclass
@@ -123,16 +119,18 @@ def fit(
     # The first batch stands for times, normalisation, measurements and graphs: a state of other ones is not taken up.
     run = repr((asdict(recipe), epochs, seed, names, about, batch_of(names["train"][0]).fingerprint()))
     resumed = _resumed(state, network, run)
-    optimiser = _optimiser(network, recipe)
+    optimiser = optimisers.make(network, recipe)
     if resumed is None:
         now = Progress()
         begin()
     else:
         now, moments = resumed
-        _take_up(optimiser, moments)
+        optimisers.take_up(optimiser, moments)
     steps = epochs * len(names["train"])
     save = _saver(state, network, optimiser, run, len(names["train"]))
-    on_gpu = capture.Steps(optimiser, lambda batch: _backward(network, batch, recipe)) if _on_gpu(network) else None
+    on_gpu = None
+    if network.edge_centre.is_cuda:
+        on_gpu = capture.Steps(optimiser, lambda batch: _backward(network, batch, recipe))
     with command.progress(steps, "train") as bar:
         bar.update(now.epoch * len(names["train"]) + len(now.losses))
         for epoch in range(now.epoch, epochs):
@@ -171,34 +169,6 @@ def _validate(network: Bapst2020, batches: Iterable[Batch], row: dict, now: Prog
         now.best_r = row["validation_r"]
         now.best = {name: value.clone() for name, value in network.state_dict().items()}
     now.epoch, now.losses = row["epoch"], []
-
-
-def _on_gpu(network: Bapst2020) -> bool:
-    return network.edge_centre.is_cuda
-
-
-def _optimiser(network: Bapst2020, recipe: Recipe) -> torch.optim.Optimizer:
-    weights, rate, on_gpu = network.parameters(), recipe.learning_rate, _on_gpu(network)
-    if recipe.optimiser == "adam":
-        if on_gpu:
-            return torch.optim.Adam(weights, lr=network.edge_centre.new_tensor(rate), capturable=True, fused=True)
-        return torch.optim.Adam(weights, lr=rate)
-    # Takes seconds to import.
-    if on_gpu:
-        from learn.soap import BatchedSOAP
-
-        every = PRECONDITION_EVERY_ON_GPU
-        return BatchedSOAP(weights, lr=rate, weight_decay=0.0, precondition_frequency=every)
-    from pytorch_optimizer import SOAP
-
-    return SOAP(weights, lr=rate, weight_decay=0.0, precondition_frequency=PRECONDITION_EVERY)
-
-
-def _take_up(optimiser: torch.optim.Optimizer, moments: dict) -> None:
-    """Give the optimiser a state, whichever device that was made on: how to compute is the optimiser's own."""
-    for saved, own in zip(moments["param_groups"], optimiser.param_groups, strict=True):
-        saved |= {name: own[name] for name in HOW if name in own}
-    optimiser.load_state_dict(moments)
 
 
 def _turn(recipe: Recipe, seed: int, step: int) -> torch.Tensor:

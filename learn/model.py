@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from learn import edges, edges_device
-from learn.edges import Incidence
+from learn.incidence import Incidence
 
 WIDTH = 64
 RECURRENCES = 7

@@ -1,8 +1,8 @@
 """SOAP for a GPU: the same optimiser as on the processor, with parameters of equal shape taken together.
 
-The network has 26 small parameters. One by one, as pytorch-optimizer takes them, a step is a thousand launches and the
-eigenbases are 20 decompositions in turn: many times what the rest of a training step takes. In batches a step is
-a hundred launches, none of them waits for the device, and a CUDA graph can hold them (`learn.capture`).
+The network's parameters are many and small, and of few shapes. One by one, as pytorch-optimizer takes them, each is
+launches of its own, and its eigenbases decompositions of their own. In batches there are few, none waits for the
+device, and a CUDA graph can hold them (`learn.capture`).
 """
 
 import math

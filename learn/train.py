@@ -19,8 +19,8 @@ import torch
 
 from learn import checkpoint, dataset, descent, inherent, initial, pair_training
 from learn import device as places
-from learn.edges import Incidence
 from learn.fit import Batch, fit
+from learn.incidence import Incidence
 from learn.memory import keep_freed_memory
 from learn.model import Bapst2020
 from learn.recipe import RECIPES, Recipe

@@ -14,10 +14,11 @@ import torch
 
 from learn import capture, checkpoint, dataset, descent, device, initial, pair_training, train
 from learn import fit as loop
-from learn.edges import Incidence
 from learn.fit import Batch, correlations, fit
 from learn.graph import build
+from learn.incidence import Incidence
 from learn.model import Bapst2020
+from learn.optimisers import take_up
 from learn.recipe import RECIPES, learning_rate, orientation
 from simulate.command import InputError
 
@@ -421,7 +422,7 @@ def test_the_same_optimiser_on_any_device():
             states = [optimiser.state_dict() for optimiser in optimisers]
             optimisers = [kind(weights, **how) for kind, weights in zip((SOAP, BatchedSOAP), square, strict=True)]
             for optimiser, state in zip(optimisers, reversed(states), strict=True):
-                loop._take_up(optimiser, state)
+                take_up(optimiser, state)
 
 
 # Steps as small as those of a default run, and the pairs before them.
