@@ -1,7 +1,7 @@
 """What a run has used, stage by stage, beside what was planned.
 
 Simulations and other stages that write HDF5 carry the seconds they worked in their `provenance`, all attempts together;
-the others have benchmark files, whose CPU time counts.
+the others have benchmark files, whose CPU time counts, or on a GPU, as the training curves say, the time.
 """
 
 import csv
@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 
 from analysis import costs, plan
-from simulate import tables
+from simulate import store, tables
 
 # The stage that writes a file of this name below one temperature's folder.
 WRITES = {
@@ -28,7 +28,7 @@ WRITES = {
 }
 BENCHMARKS = {"train": "train", "baselines": "baselines", "gradient": "shell_gradient"}
 BENCHMARKS |= dict.fromkeys(("edges", "sigma"), "shell_response")
-GPUS = ("CUDA", "HIP", "OpenCL")
+GPUS = ("CUDA", "HIP", "OpenCL", "cuda")
 
 
 def used(results: Path, benchmarks: Path) -> list[dict]:
@@ -43,7 +43,9 @@ def used(results: Path, benchmarks: Path) -> list[dict]:
         if stage is not None:
             row = sums[stage, float(file.relative_to(benchmarks).parts[0][1:])]
             row["jobs"] += 1
-            row["core_hours"] += _cpu_seconds(file) / 3600
+            history = store.sidecar(results / file.relative_to(benchmarks).with_name("history.csv"))
+            gpu = stage == "train" and history.exists() and _on_gpu(json.loads(history.read_text()))
+            row["gpu_hours" if gpu else "core_hours"] += _seconds(file, "s" if gpu else "cpu_time") / 3600
     order = {stage: place for place, stage in enumerate(costs.STAGES)}
     keys = sorted(sums, key=lambda key: (key[1], order[key[0]]))
     return [{"stage": stage, "temperature": temperature, **sums[stage, temperature]} for stage, temperature in keys]
@@ -59,13 +61,17 @@ def _add_file(sums: dict, temperature: float, file: Path) -> None:
         # The same job wrote the ensemble beside it.
         return
     row["jobs"] += 1
-    row["gpu_hours" if str(made.get("platform")).startswith(GPUS) else "core_hours"] += made["seconds"] / 3600
+    row["gpu_hours" if _on_gpu(made) else "core_hours"] += made["seconds"] / 3600
 
 
-def _cpu_seconds(file: Path) -> float:
+def _on_gpu(made: dict) -> bool:
+    return str(made.get("platform")).startswith(GPUS)
+
+
+def _seconds(file: Path, column: str) -> float:
     with open(file) as opened:
         (row,) = csv.DictReader(opened, delimiter="\t")
-    return float(row["cpu_time"]) if row["cpu_time"] not in ("-", "NA") else 0.0
+    return float(row[column]) if row[column] not in ("-", "NA") else 0.0
 
 
 def read(table: Path) -> list[dict]:

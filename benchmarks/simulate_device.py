@@ -98,7 +98,7 @@ def ways_of(arguments: argparse.Namespace) -> list[Way]:
     """Return the ways to compare; the first is one plain context."""
     together = [Way(count) for count in arguments.at_once if count > 1]
     apart = [Way(count, apart=True) for count in arguments.processes]
-    cells = [Way(edge=edge) for edge in arguments.supercell if edge > 1]
+    cells = [Way(count, edge) for edge in arguments.supercell if edge > 1 for count in (1, 2)]
     precisions = [Way(precision=precision) for precision in arguments.precision if precision != "mixed"]
     spinning = [Way(count, spin=True) for count in arguments.spin]
     return [Way(), *together, *apart, *cells, *precisions, *spinning]

@@ -24,7 +24,7 @@ from learn.incidence import Incidence
 from learn.memory import keep_freed_memory
 from learn.model import Bapst2020
 from learn.recipe import RECIPES, Recipe
-from simulate import command, options, restart, seeds, tables
+from simulate import command, options, provenance, restart, seeds, tables
 from simulate.command import InputError
 
 # Times after a release at rest, tau, whose displacements are learned beside the propensity.
@@ -268,6 +268,7 @@ def main() -> None:
     else:
         device = places.choose(arguments.device)
         places.announce(device)
+        provenance.note_platform(device.label)
         trained, history = train(
             arguments.graphs,
             time,

@@ -12,11 +12,17 @@ from pathlib import Path
 
 _started = {"at": time.monotonic()}
 _read: dict[Path, None] = {}
+_platform: dict[str, str] = {}
 
 
 def note_input(path: str | Path) -> None:
     """Remember that this process has read a file: whatever it writes from now on was made from it."""
     _read[Path(path).absolute()] = None
+
+
+def note_platform(label: str) -> None:
+    """Remember where this process computes: whatever it writes from now on was made there."""
+    _platform["label"] = label
 
 
 def of(output: str | Path, *, seed: int | None = None, platform: str | None = None) -> dict:
@@ -29,7 +35,7 @@ def of(output: str | Path, *, seed: int | None = None, platform: str | None = No
     inputs = {os.path.relpath(path, folder): digest(path) for path in _read if path != Path(output).absolute()}
     return {
         "seed": seed,
-        "platform": platform,
+        "platform": platform or _platform.get("label"),
         "inputs": inputs,
         "versions": versions(),
         "commit": commit(),

@@ -6,6 +6,8 @@ Drawn are the models that were trained on parts of the training configurations t
 configuration `networks.NAME_4.samples: 4`).
 """
 
+from itertools import cycle
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -53,7 +55,8 @@ def draw(series: list[Series]) -> Figure:
 
 
 def _panel(axis: Axes, group: list[Series]) -> None:
-    for line, (name, members) in zip(STYLES, families(group).items(), strict=False):
+    drawn = families(group)
+    for line, (name, members) in zip(cycle(STYLES), drawn.items(), strict=False):
         chosen = moments(members[0].time)
         counts = [one.n_train or 0 for one in members]
         for colour, place in zip(style.ordered(len(chosen)), chosen, strict=True):
@@ -69,8 +72,9 @@ def _panel(axis: Axes, group: list[Series]) -> None:
                 label=f"{scores.NETWORKS.get(name, name)}, $t = {style.number(members[0].time[place])}$",
             )
             axis.axhline(members[0].ceiling_mean[place], color=colour, linewidth=0.5, alpha=0.6)
-        axis.set_xscale("log", base=2)
-        axis.set_xticks(counts, [str(count) for count in counts])
+    ticks = sorted({one.n_train or 0 for members in drawn.values() for one in members})
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(ticks, [str(count) for count in ticks])
     axis.minorticks_off()
 
 
@@ -100,8 +104,9 @@ def main() -> None:
     caption = (
         f"Pearson correlation of predicted and measured propensity of the {arguments.species} particles (mean over "
         "held-out configurations; bars: its standard error over them) against the number of configurations that the "
-        "model was trained on. Colours: the first, the middle and the last time t. Thin lines: the noise ceiling at "
-        "that time. T in epsilon/k_B, t in tau, Lennard-Jones units of the A particles."
+        "model was trained on. Colours: the first, the middle and the last time t; line styles: models. Thin lines: "
+        "the noise ceiling at that time, the largest correlation that any predictor can reach. T in ε/k_B, t in τ; "
+        "ε, τ: Lennard-Jones units of the A particles."
     )
     style.save(draw(drawn), arguments.output, table(drawn), caption)
 

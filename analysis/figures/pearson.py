@@ -122,7 +122,7 @@ def caption(series: list[scores.Series], species: str) -> str:
     left_out = (
         " Single-particle baselines are left out where their average over neighbours (coarse-grained) is drawn; the "
         "table holds both."
-        if any(one.model.endswith("_averaged") for one in series)
+        if {one.model for one in series if one.is_baseline} - {one.model for one in drawn(series)}
         else ""
     )
     beside = (

@@ -95,6 +95,12 @@ def test_planned_and_used_stand_side_by_side(tmp_path):
         **{"stage": "train", "temperature": 1.0, "jobs": 1},
         **{"gpu_hours": 0, "core_hours": 2.0, "gigabytes": 0},
     }
+    # The same on a GPU: its time, whatever its processor did meanwhile.
+    history = store.sidecar(results / "T1.000/bapst2020/all/seed0/history.csv")
+    history.parent.mkdir(parents=True)
+    history.write_text('{"platform": "cuda (NVIDIA)"}')
+    (on_gpu,) = (row for row in used.used(results, benchmarks) if row["stage"] == "train")
+    assert (on_gpu["gpu_hours"], on_gpu["core_hours"]) == (pytest.approx(100 / 3600), 0)
     html = used.table(used.read(tmp_path / "plan.csv"), list(found.values()))
     assert html.count("<tr>") == 1 + len(plan.table(config)) + 1
     assert "<tr><td>train</td><td>1</td><td>2</td><td>1</td>" in html

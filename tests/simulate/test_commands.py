@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from simulate import energy, inherent, isoconfigurational, published, store
+from simulate import energy, ensemble, inherent, isoconfigurational, published, store
 from simulate.command import InputError
 from tests.simulate import stages
 
@@ -43,6 +43,18 @@ def test_isoconfigurational_takes_times_from_a_relaxation_file(sample, tmp_path,
     assert found.settings["periodic_ensemble"] == "exact"
     length = np.linalg.norm(targets - liquid.positions, axis=-1).mean(axis=(1, 2))
     assert 0.05 < length[0] < length[1] < 1
+
+
+def test_jobs_that_share_a_gpu_are_told_how_many_contexts_to_make(sample, tmp_path, monkeypatch):
+    counted, run = [], ensemble.run
+    monkeypatch.setattr(ensemble, "run", lambda *all, **named: (counted.append(len(all[2])), run(*all, **named)))
+    common = ("--configuration", sample, "--temperature", 1.0, "--runs", 3, "--platform", "CPU", "--times", 0.03)
+    monkeypatch.setenv("SUPERCOOLED_CONTEXTS", "2")
+    stages.call(monkeypatch, isoconfigurational.main, *common, "--output", tmp_path / "out.h5")
+    assert counted == [2]
+    monkeypatch.setenv("SUPERCOOLED_CONTEXTS", "many")
+    with pytest.raises(InputError, match="--at-once: invalid count value: 'many'"):
+        stages.call(monkeypatch, isoconfigurational.main, *common, "--output", tmp_path / "other.h5")
 
 
 def test_supercell_is_labelled_and_refused_where_the_exact_ensemble_is_asked_for(sample, tmp_path, monkeypatch):

@@ -106,6 +106,21 @@ def test_trial_keeps_no_more_engines_than_runs(liquid, device):
     assert 1 <= len(ensemble.engines_by_trial(make, liquid, most=2, seconds=0.1)) <= 2
 
 
+def test_trial_takes_a_hundredth_of_the_work_at_most(liquid, device, monkeypatch):
+    tried = []
+    monkeypatch.setattr(ensemble, "throughput", lambda engines, start, seconds: tried.append(seconds) or 50.0)
+
+    def make():
+        return Engine(liquid.types, liquid.box, Dynamics("nve", 1.0), device)
+
+    # 1000 steps at 50 a second are 20 s.
+    ensemble.engines_by_trial(make, liquid, most=4, steps=1000)
+    assert tried[1:] == pytest.approx([0.2, 0.2])
+    tried.clear()
+    ensemble.engines_by_trial(make, liquid, most=4, steps=10**9)
+    assert tried[1:] == [3.0, 3.0]
+
+
 def test_supercell_orders_image_by_image():
     one = Configuration(np.array([[0.5, 0, 0], [1, 1, 1]]), np.array([0, 1]), np.array([2.0, 3, 4]))
     whole = ensemble.supercell(one, 2)
