@@ -41,8 +41,11 @@ def draw(series: list[Series]) -> Figure:
     """Return the figure: a panel per temperature, a colour per time, a line style per model."""
     panels = list(scores.by_temperature(series))
     figure, axes = style.subplots(1, len(panels), height=0.75 * style.COLUMN / len(panels) ** 0.5 + 0.4, sharey=True)
+    lines = dict(
+        zip(dict.fromkeys(name for _, group in panels for name in families(group)), cycle(STYLES), strict=False)
+    )
     for axis, (temperature, group) in zip(axes.flat, panels, strict=True):
-        _panel(axis, group)
+        _panel(axis, families(group), lines)
         axis.set_title(f"$T = {style.number(temperature)}$")
     axes[0, 0].set_ylabel("Pearson correlation")
     for axis in axes.flat if len(panels) < 3 else [axes[0, len(panels) // 2]]:
@@ -54,9 +57,8 @@ def draw(series: list[Series]) -> Figure:
     return figure
 
 
-def _panel(axis: Axes, group: list[Series]) -> None:
-    drawn = families(group)
-    for line, (name, members) in zip(cycle(STYLES), drawn.items(), strict=False):
+def _panel(axis: Axes, drawn: dict[str, list[Series]], lines: dict[str, str]) -> None:
+    for name, members in drawn.items():
         chosen = moments(members[0].time)
         counts = [one.n_train or 0 for one in members]
         for colour, place in zip(style.ordered(len(chosen)), chosen, strict=True):
@@ -65,7 +67,7 @@ def _panel(axis: Axes, group: list[Series]) -> None:
                 [one.pcc_mean[place] for one in members],
                 [one.error[place] for one in members],
                 color=colour,
-                linestyle=line,
+                linestyle=lines[name],
                 marker="o",
                 markersize=3,
                 capsize=2,
