@@ -434,9 +434,9 @@ def test_training_on_cuda_is_that_on_the_processor(graphs, cuda, precision):
     recipe = replace(RECIPES["default"], **SHORT, precision=precision)
     expected, rows = train.train(graphs, all_times(graphs), recipe, 3, 7)
     found, other = train.train(graphs, all_times(graphs), recipe, 3, 7, device=cuda)
-    for here, there in zip(other, rows, strict=True):
-        # bfloat16 rounds by 0.4 %; nine steps, each from where the last has led, were seen to make 5 % of that.
-        assert here["loss"] == pytest.approx(there["loss"], rel=0.01 if precision == "float32" else 0.1)
+    # Roundings of bfloat16 (0.4 %) grow from step to step: two epochs say whether it is the same training.
+    for here, there in zip(other[:2], rows[:2], strict=True) if precision == "mixed" else zip(other, rows, strict=True):
+        assert here["loss"] == pytest.approx(there["loss"], rel=0.01 if precision == "float32" else 0.05)
     assert found.network.edge_centre.device.type == "cpu"
     for name, weight in found.network.state_dict().items():
         assert weight.device.type == "cpu", name
