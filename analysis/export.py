@@ -10,9 +10,10 @@ Format: https://github.com/libAtoms/extxyz. Lengths in sigma_AA.
 
 import numpy as np
 
-from analysis import fields
-from simulate import box as periodic
-from simulate import command, options, store
+from analysis.liquid import propensity_field as fields
+from simulate.files import store
+from simulate.liquid import box as periodic
+from simulate.stage import command, options
 
 
 def frames(configuration: fields.Fields) -> list[str]:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis import fields
-from simulate import command, options, store, tables
-from simulate.box import minimum_image
-from simulate.command import InputError
+from analysis.liquid import propensity_field as fields
+from simulate.files import store, tables
+from simulate.liquid.box import minimum_image
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 BIN_WIDTH = 0.2
 # Distance from which on the correlation is fitted: that of the first neighbours.

@@ -14,8 +14,9 @@ import shlex
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from simulate import command, options, provenance, store
-from simulate.command import InputError
+from simulate.files import provenance, store
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 
@@ -32,7 +33,7 @@ def made_by(path: Path) -> tuple[dict, dict] | None:
                 settings, made = store.described(file)
                 return made, settings
         if path.suffix == ".pt":
-            from learn import checkpoint  # torch takes seconds
+            from learn.models import checkpoint
 
             content = checkpoint.read(path)
             return json.loads(content["provenance"]), json.loads(content["settings"])

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from learn.evaluate import COLUMNS, table
-from simulate import command, options, tables
-from simulate.command import InputError
+from simulate.files import tables
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 
 def collect(paths: list[Path]) -> list[dict[str, str]]:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import yaml
 
-from analysis import costs
-from simulate import command, options, tables
-from simulate.command import InputError
-from simulate.configuration import Configuration
+from analysis.accounts import costs
+from simulate.files import tables
+from simulate.files.formats import Configuration
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 if TYPE_CHECKING:
-    from simulate.dynamics import Engine
+    from simulate.liquid.dynamics import Engine
 
 COLUMNS = ("stage", "temperature", "jobs", "gpu_hours", "core_hours", "gigabytes")
 
@@ -63,7 +64,9 @@ def text(rows: list[dict]) -> str:
 
 def measure(config: dict, seconds: float) -> dict:
     """Return `machine` as this machine is, by trials of about `seconds` each."""
-    from simulate import dynamics, ensemble, equilibrate, platform, seeds
+    from simulate import equilibrate
+    from simulate.liquid import dynamics, ensemble, platform
+    from simulate.stage import seeds
 
     n, density = config["liquid"]["particles"], config["liquid"]["density"]
     device = platform.choose(config["simulation"]["platform"])
@@ -98,7 +101,8 @@ def chosen(config: dict, measured: dict) -> dict:
 
 def _core_speed(engine: "Engine", liquid: Configuration, seconds: float) -> float:
     """Return the steps per second of processor time: others on the machine do not count."""
-    from simulate import dynamics, seeds
+    from simulate.liquid import dynamics
+    from simulate.stage import seeds
 
     stream = seeds.generator(0, "trial")
     engine.start(liquid.positions, dynamics.maxwell_boltzmann(len(liquid.types), 1.0, stream), 1)
@@ -112,13 +116,13 @@ def _core_speed(engine: "Engine", liquid: Configuration, seconds: float) -> floa
 def _training_speeds(liquid: Configuration, cutoff: float, seconds: float) -> dict[str, float]:
     """Return the particles per second that a step of training takes, forward and back: of a core, and of a GPU if any.
 
-    On a GPU launched from Python: recorded steps (`learn.capture`) are quicker.
+    On a GPU launched from Python: recorded steps (`learn.models.bapst2020.fast.capture`) are quicker.
     """
     import torch
 
     from learn import graph
-    from learn.incidence import Incidence
-    from learn.model import Bapst2020
+    from learn.models.bapst2020.fast.incidence import Incidence
+    from learn.models.bapst2020.model import Bapst2020
 
     torch.set_num_threads(1)
     built = graph.build(liquid.positions, liquid.types, liquid.box, cutoff)

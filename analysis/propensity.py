@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from simulate import command, layout, options, published, store
-from simulate.command import InputError
-from simulate.kob_andersen import SPECIES
+from simulate import published
+from simulate.files import layout, store
+from simulate.liquid.kob_andersen import SPECIES
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 
 @dataclass

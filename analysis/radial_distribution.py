@@ -14,10 +14,13 @@ import h5py
 import mdtraj
 import numpy as np
 
-from simulate import command, configuration, options, store, trajectory
-from simulate.box import wrap
-from simulate.command import InputError
-from simulate.kob_andersen import SIGMA
+from simulate import trajectory
+from simulate.files import formats as configuration
+from simulate.files import store
+from simulate.liquid.box import wrap
+from simulate.liquid.kob_andersen import SIGMA
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 PAIRS = {"AA": (0, 0), "AB": (0, 1), "BB": (1, 1)}
 BIN_WIDTH = 0.01

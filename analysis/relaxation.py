@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.correlation import OVERLAP_DISTANCE, Relaxation, crossing, estimated_tau_alpha, relax
-from simulate import command, options, store
-from simulate.command import InputError
-from simulate.scattering import WAVE_NUMBER
+from analysis.liquid.correlation import OVERLAP_DISTANCE, Relaxation, crossing, estimated_tau_alpha, relax
+from simulate.files import store
+from simulate.liquid.scattering import WAVE_NUMBER
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 
 def sampling_times(expressions: list[str], relaxation: Relaxation, time_step: float | None = None) -> np.ndarray:

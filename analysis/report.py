@@ -15,12 +15,15 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from analysis import answer, fields, used, view
+from analysis.accounts import used
 from analysis.figures import response, scores, style
-from simulate import command, options, provenance, store
-from simulate.command import InputError
+from analysis.liquid import propensity_field as fields
+from analysis.page import answer, view
+from simulate.files import provenance, store
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "page"
 # Option and title of every section, in order.
 SECTIONS = (
     ("relaxation", "From liquid to glass"),

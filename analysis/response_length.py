@@ -21,9 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis import bootstrap
-from simulate import command, options, store, tables
-from simulate.command import InputError
+from analysis.perturbation import bootstrap
+from simulate.files import store, tables
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 COLUMNS = (
     "temperature", "control", "seed", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to",

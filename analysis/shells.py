@@ -6,15 +6,15 @@ removal   everything beyond shell h is taken out of the graph of the marked part
 gap       everything beyond shell h is pushed outwards radially by delta; the edges stay those of the unperturbed graph
 gradient  d prediction / d delta of the gap at delta = 0, by back-propagation
 
-(Bapst et al., Nature Physics 16, 448 (2020), figure 4; shells: `analysis.surroundings`.) Marked particles are A
-particles, drawn at random. One of which the shell wraps around the box is left out of that shell's row, and the
-number left out is printed; `--wrapped include` counts them all, with the plain periodic graph inside the shell.
+(Bapst et al., Nature Physics 16, 448 (2020), figure 4; shells: `perturbation.surroundings`.) Marked particles are A
+particles, drawn at random. One of which the shell wraps around the box is left out of that shell's row, and the number
+left out is printed; `--wrapped include` counts them all, with the plain periodic graph inside the shell.
 
 CONFIGURATION: any configuration file, or a graphs.h5, of which all test samples are taken, the marked particles spread
 evenly over them and all pooled. Columns, one row per time, kind, shell and delta: correlation_with_full: Pearson,
 perturbed with unperturbed prediction; correlation_with_truth: with the measured propensity; rms_change: root mean
 square of perturbed minus unperturbed prediction, in sigma (gradient: of the derivative); `_error`: standard deviation
-over a bootstrap of configurations, then of marked particles within each (`analysis.bootstrap`). A number that is not
+over a bootstrap of configurations, then of marked particles within each. A number that is not
 defined or not known is nan.
 """
 
@@ -25,11 +25,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analysis import bootstrap, cases
-from analysis.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, draw, respond
-from learn import checkpoint
-from simulate import command, options, store, tables
-from simulate.command import InputError
+from analysis.perturbation import bootstrap
+from analysis.perturbation import configurations as cases
+from analysis.perturbation.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, draw, respond
+from learn.models import checkpoint
+from simulate.files import store, tables
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 COLUMNS = (
     *("time", "kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change"),
@@ -106,7 +108,7 @@ def sensitivity_table(responses: Responses) -> list[dict]:
 
 
 def write_responses(path: str | Path, responses: Responses, plan: Plan, settings: dict) -> None:
-    """Write what is behind the table: the answer of every marked particle (`analysis.responses.Responses`).
+    """Write what is behind the table: the answer of every marked particle (`responses.Responses`).
 
     changed (C, M, P) goes with kind, shell, delta (C,), one entry per row of the table; squares and pairs only with
     the kind `gradient`.

@@ -14,11 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from learn import checkpoint, dataset, evaluate
-from learn.checkpoint import Trained
-from learn.dataset import Sample
-from simulate import command, options, tables
-from simulate.command import InputError
+from learn import evaluate
+from learn.data import dataset
+from learn.data.dataset import Sample
+from learn.models import checkpoint
+from learn.models.checkpoint import Trained
+from simulate.files import tables
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 SCORES = ("pcc_mean", "pcc_mean_error", "pcc_all", "ceiling_mean", "ceiling_all", "n_test")
 COLUMNS = ("model", "seed", "trained_temperature", "trained_time", "temperature", "time", "species", *SCORES)

@@ -20,12 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from learn import dataset, descriptors, evaluate
-from learn.dataset import Sample
+from learn import evaluate
+from learn.data import dataset
+from learn.data.dataset import Sample
 from learn.evaluate import correlation
-from simulate import command, kob_andersen, options, seeds
-from simulate.command import InputError
-from simulate.kob_andersen import SPECIES
+from learn.models.linear import descriptors
+from simulate.liquid import kob_andersen
+from simulate.liquid.kob_andersen import SPECIES
+from simulate.stage import command, options, seeds
+from simulate.stage.command import InputError
 
 GENERATIONS = 6
 RIDGE_GENERATIONS = 3
@@ -159,15 +162,15 @@ def softness_baseline(split: Split, species: int) -> dict[str, list[np.ndarray]]
 
 def cnn_baseline(split: Split, species: int, seed: int) -> dict[str, list[np.ndarray]]:
     """Return the predictions of the convolutional network."""
-    from learn import voxels
+    from learn.models import voxels
 
     return {"cnn": voxels.predictions(split.train, split.validation, split.test, species, seed)}
 
 
 def debye_waller(sample: Sample, temperature: float, seed: int, number: int) -> np.ndarray:
     """Return the mean-squared fluctuation (N,) of each particle about its mean position in short runs. Not static."""
-    from simulate import dynamics, platform
-    from simulate.dynamics import Dynamics, Engine
+    from simulate.liquid import dynamics, platform
+    from simulate.liquid.dynamics import Dynamics, Engine
 
     types, box = sample.graph.types, sample.graph.box
     engine = Engine(types, box, Dynamics("nve", temperature, CAGE_STEP), platform.choose(), 10**9)

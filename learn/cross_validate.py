@@ -1,4 +1,4 @@
-"""Cross-validate the model of learn/inherent.py on the public BOTAN configurations, and write the pretrained one.
+"""Cross-validate the linear model on the public BOTAN configurations, and write the pretrained one.
 
 python -m learn.cross_validate FOLDER --output cross_validation.csv --pretrained learn/pretrained/ka-T0.440-public.pt
 
@@ -15,11 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from learn import checkpoint, descriptors, inherent
 from learn.evaluate import correlation
-from simulate import command, options, published, store, tables
-from simulate.command import InputError
-from simulate.kob_andersen import SPECIES
+from learn.models import checkpoint
+from learn.models.linear import descriptors
+from learn.models.linear import model as inherent
+from simulate import published
+from simulate.files import store, tables
+from simulate.liquid.kob_andersen import SPECIES
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 COLUMNS = ("variant", "species", "pcc_mean", "pcc_mean_error", "pcc_all", "difference", "difference_error")
 # With eight, 195 densities would be 1755 inputs.
@@ -49,8 +53,8 @@ def files(folder: Path) -> list[Path]:
 
 def described(path: Path, time: float, cache: Path | None) -> Described:
     """Read, minimise and describe one configuration; inherent positions are kept in `cache` where given."""
-    from simulate.configuration import Configuration
-    from simulate.inherent import minimise
+    from simulate.files.formats import Configuration
+    from simulate.inherent_structure import minimise
 
     ensemble = published.read_botan(path, time)
     start = Configuration(ensemble.positions, ensemble.types, ensemble.box, ensemble.temperature)

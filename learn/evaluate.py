@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from learn import dataset
-from learn.dataset import Sample
-from simulate import command, options, store, tables
-from simulate.command import InputError
-from simulate.kob_andersen import SPECIES
+from learn.data import dataset
+from learn.data.dataset import Sample
+from simulate.files import store, tables
+from simulate.liquid.kob_andersen import SPECIES
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 COLUMNS = (
     "source",
@@ -128,7 +129,7 @@ def main() -> None:
 
     import torch
 
-    from learn import checkpoint
+    from learn.models import checkpoint
 
     torch.set_num_threads(arguments.threads)
     trained = checkpoint.load(arguments.model)

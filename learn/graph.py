@@ -10,10 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from learn import splits
-from simulate import command, options, store
-from simulate.box import minimum_image, neighbour_pairs
-from simulate.command import InputError
+from learn.data import splits
+from simulate.files import store
+from simulate.liquid.box import minimum_image, neighbour_pairs
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 CUTOFF = 2.0
 # Times of public configurations at which F_s has one value lie within this factor of those of the first.

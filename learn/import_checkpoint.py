@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from learn import checkpoint
 from learn.graph import CUTOFF
-from learn.model import Bapst2020
-from simulate import command, options, provenance
-from simulate.command import InputError
+from learn.models import checkpoint
+from learn.models.bapst2020.model import Bapst2020
+from simulate.files import provenance
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 TABLE_MAGIC = 0xDB4775248B80FB57
 FLOAT32 = 1  # tensorflow.DataType.DT_FLOAT

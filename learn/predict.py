@@ -9,9 +9,11 @@ from pathlib import Path
 
 import torch
 
-from learn import checkpoint
-from simulate import command, configuration, options, store
-from simulate.command import InputError
+from learn.models import checkpoint
+from simulate.files import formats as configuration
+from simulate.files import store
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 DEFAULT = "ka-T0.440-public"

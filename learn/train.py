@@ -17,15 +17,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from learn import checkpoint, dataset, descent, inherent, initial, pair_training
-from learn import device as places
-from learn.fit import Batch, fit
-from learn.incidence import Incidence
-from learn.memory import keep_freed_memory
-from learn.model import Bapst2020
-from learn.recipe import RECIPES, Recipe
-from simulate import command, options, provenance, restart, seeds, tables
-from simulate.command import InputError
+from learn.data import dataset
+from learn.models import checkpoint
+from learn.models.bapst2020 import initial, pair_training
+from learn.models.bapst2020.fast.incidence import Incidence
+from learn.models.bapst2020.fast.memory import keep_freed_memory
+from learn.models.bapst2020.model import Bapst2020
+from learn.models.bapst2020.recipe import RECIPES, Recipe
+from learn.models.linear import descent
+from learn.models.linear import model as inherent
+from learn.training import device as places
+from learn.training.loop import Batch, fit
+from simulate.files import provenance, restart, tables
+from simulate.stage import command, options, seeds
+from simulate.stage.command import InputError
 
 # Times after a release at rest, tau, whose displacements are learned beside the propensity.
 RELEASES = (0.07, 0.12, 0.2, 0.4)

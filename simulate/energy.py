@@ -8,9 +8,11 @@ import json
 
 import numpy as np
 
-from simulate import command, configuration, kob_andersen, options
-from simulate.box import neighbour_pairs
-from simulate.configuration import Configuration
+from simulate.files import formats as configuration
+from simulate.files.formats import Configuration
+from simulate.liquid import kob_andersen
+from simulate.liquid.box import neighbour_pairs
+from simulate.stage import command, options
 
 # Pairs nearer than this, in both directions and without self, are the edges of the published graphs.
 EDGE_LENGTH = 2.0
@@ -37,7 +39,7 @@ def summary(found: Configuration, temperature: float | None) -> dict:
 
 def main() -> None:
     parser = options.Parser(prog="simulate.energy", description=__doc__.splitlines()[0])
-    parser.add_argument("configuration", help="any file that simulate.configuration reads")
+    parser.add_argument("configuration", help="any file that simulate.files.formats reads")
     parser.add_argument("--temperature", type=options.positive, help="instead of the one the file carries")
     arguments = parser.parse_args()
     found = configuration.read(arguments.configuration)

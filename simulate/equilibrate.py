@@ -12,10 +12,13 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import openmm
 
-from simulate import command, dynamics, evidence, kob_andersen, options, platform, restart, seeds, store
-from simulate.command import InputError
-from simulate.dynamics import Dynamics, Engine
-from simulate.platform import Device
+from simulate.files import restart, store
+from simulate.liquid import dynamics, kob_andersen, platform
+from simulate.liquid import equilibrium as evidence
+from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.liquid.platform import Device
+from simulate.stage import command, options, seeds
+from simulate.stage.command import InputError
 
 STAGE = "equilibrate"
 TIME_STEP = 0.005

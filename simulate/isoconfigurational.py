@@ -2,7 +2,7 @@
 
 A. Widmer-Cooper, P. Harrowell and H. Fynewever, Phys. Rev. Lett. 93, 135701 (2004). Velocities are drawn from the
 Maxwell-Boltzmann distribution without motion of the centre of mass. The times asked for are hit exactly: one that is
-not a whole number of time steps is reached by one shorter position step (see `simulate.dynamics`).
+not a whole number of time steps is reached by one shorter position step (see `simulate.liquid.dynamics`).
 """
 
 import argparse
@@ -11,11 +11,14 @@ import sys
 
 import numpy as np
 
-from simulate import command, configuration, dynamics, ensemble, options, platform, restart, store
-from simulate.command import InputError
-from simulate.configuration import Configuration
-from simulate.dynamics import Dynamics, Engine
-from simulate.platform import Device
+from simulate.files import formats as configuration
+from simulate.files import restart, store
+from simulate.files.formats import Configuration
+from simulate.liquid import dynamics, ensemble, platform
+from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.liquid.platform import Device
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 # Several jobs that share a GPU cannot each try how many contexts it bears: whoever starts them may say so for all.
 CONTEXTS = "SUPERCOOLED_CONTEXTS"
@@ -95,7 +98,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = options.Parser(prog="simulate.isoconfigurational", description=__doc__.splitlines()[0])
-    parser.add_argument("--configuration", required=True, help="any file that simulate.configuration reads")
+    parser.add_argument("--configuration", required=True, help="any file that simulate.files.formats reads")
     parser.add_argument("--temperature", type=options.positive, required=True)
     parser.add_argument("--runs", type=options.count, required=True)
     when = parser.add_mutually_exclusive_group(required=True)

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy._core import multiarray
 
-from simulate import command, layout, options, provenance, store
-from simulate.command import InputError
+from simulate.files import layout, provenance, store
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 # The number density at which the BOTAN configurations were made; their files do not carry the box.
 BOTAN_DENSITY = 1.2

@@ -9,8 +9,9 @@ from pathlib import Path
 import mdtraj
 import numpy as np
 
-from simulate import command, options, store
-from simulate.command import InputError
+from simulate.files import store
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 FORMATS = (".dcd", ".xtc")
 

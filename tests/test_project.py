@@ -10,7 +10,7 @@ import tomllib
 import pytest
 import yaml
 
-from simulate import kob_andersen
+from simulate.liquid import kob_andersen
 from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -42,7 +42,7 @@ def test_packages_are_the_repositorys_own(name):
 
 
 @pytest.mark.parametrize(
-    "module", ["analysis.propensity", "analysis.metrics", "learn.graph", "learn.splits", "analysis.costs"]
+    "module", ["analysis.propensity", "analysis.metrics", "learn.graph", "learn.data.splits", "analysis.accounts.costs"]
 )
 def test_small_stages_start_light(module):
     """Without the packages that take seconds to import."""
@@ -80,7 +80,10 @@ def test_rules_import_neither_torch_nor_openmm(path):
     """Every cluster job reads the rules again. What they import of ours is tested above."""
     found = set(re.findall(r"^\s*(?:import|from) (\w+(?:\.\w+)*)", path.read_text(), re.MULTILINE))
     assert not {name.split(".")[0] for name in found} & {"torch", "openmm", "simulate"}
-    assert {name for name in found if name.startswith(("learn", "analysis"))} <= {"learn.splits", "analysis.costs"}
+    assert {name for name in found if name.startswith(("learn", "analysis"))} <= {
+        "learn.data.splits",
+        "analysis.accounts.costs",
+    }
 
 
 def test_catalog_says_where_the_workflow_is():

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from analysis.figures import scores, style
 from analysis.figures.scores import Series
-from simulate import command
-from simulate.command import InputError
+from simulate.stage import command
+from simulate.stage.command import InputError
 
 STYLES = ("-", "--", ":")
 

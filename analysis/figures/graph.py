@@ -12,12 +12,12 @@ from matplotlib.lines import Line2D
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 
-from analysis import fields
 from analysis.figures import style
-from learn import dataset
-from simulate import box as periodic
-from simulate import command, options
-from simulate.command import InputError
+from analysis.liquid import propensity_field as fields
+from learn.data import dataset
+from simulate.liquid import box as periodic
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 # Diameters at which the discs are drawn: smaller than the particles, so that the edges show.
 DIAMETER = np.array([0.5, 0.36])

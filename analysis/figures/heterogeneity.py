@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command, store
-from simulate.command import InputError
+from simulate.files import store
+from simulate.stage import command
+from simulate.stage.command import InputError
 
 FIELDS = {"true": "-", "predicted": "--"}
 ARRAYS = [f"{name}_{field}" for name in ("density", "correlation", "correlation_error") for field in FIELDS]

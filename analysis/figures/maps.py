@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from scipy.spatial import cKDTree
 
-from analysis import fields
 from analysis.figures import style
-from simulate import box as periodic
-from simulate import command, options
-from simulate.command import InputError
+from analysis.liquid import propensity_field as fields
+from simulate.liquid import box as periodic
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 # Pixels along an edge of the slice.
 RESOLUTION = 400

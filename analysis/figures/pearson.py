@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import relaxation, scores, style
-from simulate import command
+from simulate.stage import command
 
 
 def draw(series: list[scores.Series], tau_alpha: dict[float, float]) -> Figure:

@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command, store
-from simulate.command import InputError
+from simulate.files import store
+from simulate.stage import command
+from simulate.stage.command import InputError
 
 NAMES = ("time", "F_s", "F_s_error", "msd", "tau_alpha", "sampling_time")
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from analysis.figures import style
-from simulate import command, options
-from simulate.command import InputError
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 COLUMNS = (
     *("time", "kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change"),

@@ -7,9 +7,9 @@ python -m analysis.figures.scatter results/T0.700/graphs.h5 MODEL/predictions.h5
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis import fields
 from analysis.figures import style
-from simulate import command, options
+from analysis.liquid import propensity_field as fields
+from simulate.stage import command, options
 
 BINS = 60
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.figures import style
-from simulate.command import InputError
+from simulate.stage.command import InputError
 
 # Of the columns of metrics.csv, those read here.
 COLUMNS = (

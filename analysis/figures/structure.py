@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command, options, store
-from simulate.command import InputError
+from simulate.files import store
+from simulate.stage import command, options
+from simulate.stage.command import InputError
 
 PAIRS = {"AA": "g_AA", "AB": "g_AB"}
 # Beyond this distance there is little to see.

@@ -17,8 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
-from simulate import options, provenance, store, tables
-from simulate.command import InputError
+from simulate.files import provenance, store, tables
+from simulate.stage import options
+from simulate.stage.command import InputError
 
 # Width of a journal column, in inches.
 COLUMN = 8.6 / 2.54

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command
-from simulate.command import InputError
+from simulate.stage import command
+from simulate.stage.command import InputError
 
 COLUMNS = ("step", "loss", "validation_r")
 

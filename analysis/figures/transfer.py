@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures import style
-from simulate import command
+from simulate.stage import command
 
 COLUMNS = (
     *("trained_temperature", "trained_time", "temperature", "time"),

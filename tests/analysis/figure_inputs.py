@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from analysis import shells
-from simulate import box as periodic
-from simulate import store
+from simulate.files import store
+from simulate.liquid import box as periodic
 
 # The columns of results/metrics.csv: others script against them.
 COLUMNS = "source temperature time model seed species pcc_mean pcc_mean_error pcc_all ceiling_mean ceiling_all"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis import correlation
+from analysis.liquid import correlation
 
 LOGARITHMIC = 0.01 * 2.0 ** np.arange(8)
 

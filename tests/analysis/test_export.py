@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from analysis import export, fields
+from analysis import export
+from analysis.liquid import propensity_field as fields
 from tests.analysis import figure_inputs
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis import fields
-from simulate import store
-from simulate.command import InputError
+from analysis.liquid import propensity_field as fields
+from simulate.files import store
+from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from analysis import fields, response_length
 from analysis import heterogeneity as fluctuations
+from analysis import response_length
 from analysis.figures import (
     curve,
     graph,
@@ -27,7 +27,8 @@ from analysis.figures import (
     training,
     transfer,
 )
-from simulate.command import InputError
+from analysis.liquid import propensity_field as fields
+from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
 
 

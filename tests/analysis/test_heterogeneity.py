@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import heterogeneity
-from simulate import store
+from simulate.files import store
 from tests.analysis import figure_inputs
 
 BOX = np.full(3, 12.0)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from analysis import lineage
-from simulate import provenance, store
-from simulate.command import InputError
+from simulate.files import provenance, store
+from simulate.stage.command import InputError
 from tests.bad_input import good
 from tests.conftest import ROOT
 

@@ -6,10 +6,11 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from analysis import costs, plan, used
-from simulate import provenance, store, tables
-from simulate.command import InputError
-from simulate.kob_andersen import expected_tau_alpha
+from analysis import plan
+from analysis.accounts import costs, used
+from simulate.files import provenance, store, tables
+from simulate.liquid.kob_andersen import expected_tau_alpha
+from simulate.stage.command import InputError
 from tests.conftest import ROOT
 from tests.workflow.conftest import snakemake
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis import propensity
-from simulate import store
+from simulate.files import store
 
 
 def ensemble(n_runs=20, n_particles=4000, noise=1.0, seed=0):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from analysis import radial_distribution as rdf
-from simulate import store, trajectory
-from simulate.command import InputError
-from simulate.kob_andersen import SIGMA
+from simulate import trajectory
+from simulate.files import store
+from simulate.liquid.kob_andersen import SIGMA
+from simulate.stage.command import InputError
 
 BOX = np.array([6.0, 6.0, 6.0])
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from analysis import relaxation
-from analysis.correlation import relax
-from simulate import store
-from simulate.command import InputError
+from analysis.liquid.correlation import relax
+from simulate.files import store
+from simulate.stage.command import InputError
 
 TIME = np.round(np.concatenate([[0], 0.003 * 1.5 ** np.arange(15)]), 6)
 

@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from analysis import answer, fields, report, response_length, view
 from analysis import heterogeneity as fluctuations
+from analysis import report, response_length
 from analysis.figures import (
     curve,
     graph,
@@ -29,7 +29,9 @@ from analysis.figures import (
     training,
     transfer,
 )
-from simulate.command import InputError
+from analysis.liquid import propensity_field as fields
+from analysis.page import answer, view
+from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -6,9 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
-from analysis import bootstrap, response_length
+from analysis import response_length
+from analysis.perturbation import bootstrap
 from analysis.response_length import Curve
-from simulate.command import InputError
+from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
 
 

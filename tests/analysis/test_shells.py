@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import cases, marked, responses, shells, surroundings
-from learn import checkpoint
+from analysis import shells
+from analysis.perturbation import configurations as cases
+from analysis.perturbation import responses, surroundings
 from learn.graph import CUTOFF, build
-from learn.model import Bapst2020
-from simulate import store
-from simulate.command import InputError
+from learn.models import checkpoint
+from learn.models.bapst2020 import partial as marked
+from learn.models.bapst2020.model import Bapst2020
+from simulate.files import store
+from simulate.stage.command import InputError
 
 EDGE = 7.0
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from analysis import surroundings
+from analysis.perturbation import surroundings
 from learn.graph import build
 
 EDGE = 8.0

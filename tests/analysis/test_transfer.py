@@ -8,10 +8,11 @@ import torch
 
 from analysis import transfer
 from analysis.transfer import Source
-from learn import checkpoint, dataset
-from learn.model import Bapst2020
-from simulate import store
-from simulate.command import InputError
+from learn.data import dataset
+from learn.models import checkpoint
+from learn.models.bapst2020.model import Bapst2020
+from simulate.files import store
+from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
 
 

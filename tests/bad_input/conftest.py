@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simulate import command
+from simulate.stage import command
 from tests.bad_input import good
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from simulate import store
-from simulate.kob_andersen import composition, cubic_box
+from simulate.files import store
+from simulate.liquid.kob_andersen import composition, cubic_box
 
 N, RUNS, TIME = 216, 4, np.array([0.5, 4.0])
 
@@ -32,8 +32,9 @@ def runs() -> np.ndarray:
 def write_ours(folder: Path) -> None:
     """Write the files of one sample, the graphs of three, an untrained model, its predictions."""
     from analysis import propensity
-    from learn import checkpoint, graph
+    from learn import graph
     from learn.evaluate import write_predictions
+    from learn.models import checkpoint
 
     start = structure()
     store.write(folder / "sample.h5", "sample", start, {"temperature": 1.0})
@@ -59,8 +60,8 @@ def trained():
     """Return an untrained network of two times."""
     import torch
 
-    from learn.checkpoint import Trained
-    from learn.model import Bapst2020
+    from learn.models.bapst2020.model import Bapst2020
+    from learn.models.checkpoint import Trained
 
     torch.manual_seed(0)
     settings = {"model": "bapst2020", "cutoff": 2.0, "seed": 3, "temperature": 1.0}

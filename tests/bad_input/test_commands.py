@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from simulate import store
+from simulate.files import store
 from tests.bad_input.conftest import contents, judged
 from tests.conftest import ROOT
 
@@ -46,9 +46,9 @@ BAD = {
     "a time step that blows up": (
         f"{ENSEMBLE} --temperature 1 --runs 1 --times 50 --time-step 0.5", 2, "blew up at step .* smaller --time-step"),
     "a missing device": (
-        "simulate.inherent sample.h5 out.h5 --platform Abacus", 2, "'Abacus', expected auto or one of those available"),
+        "simulate.inherent_structure sample.h5 out.h5 --platform Abacus", 2, "'Abacus', expected auto or one of those available"),
     "a device that is not here": (
-        "simulate.inherent sample.h5 out.h5 --platform HIP", 2, "platform: .*HIP"),
+        "simulate.inherent_structure sample.h5 out.h5 --platform HIP", 2, "platform: .*HIP"),
     "an unknown trajectory format": ("simulate.trajectory ensemble.h5 out.mp4", 2, "format '.mp4', expected .dcd or .xtc"),
     "a run that is not there": ("simulate.trajectory ensemble.h5 out.dcd --run 9", 2, "--run 9, expected below 4"),
     "public time unknown": (
@@ -101,9 +101,9 @@ BAD = {
         "analysis.figures.training a.csv b.csv --labels a --output out.svg", 2, "1 different ones for 2 files"),
     "a run that is too short": (
         "analysis.relaxation relaxation_run.h5 --times 0.5 --output out.h5", 2, "tau_alpha not reached: .* run for 13 or longer"),
-    "an output in a file": ("simulate.inherent sample.h5 sample.h5/out.h5 --platform CPU", 1, "out.h5: not written: "),
-    "an output that is a folder": ("simulate.inherent sample.h5 samples --platform CPU", 1, "samples: not written: "),
-    "a read-only disk": ("simulate.inherent sample.h5 /proc/out.h5 --platform CPU", 1, "/proc/out.h5: not written: "),
+    "an output in a file": ("simulate.inherent_structure sample.h5 sample.h5/out.h5 --platform CPU", 1, "out.h5: not written: "),
+    "an output that is a folder": ("simulate.inherent_structure sample.h5 samples --platform CPU", 1, "samples: not written: "),
+    "a read-only disk": ("simulate.inherent_structure sample.h5 /proc/out.h5 --platform CPU", 1, "/proc/out.h5: not written: "),
     "a table on a read-only disk": ("analysis.metrics scores.csv --output /proc/out.csv", 1, "/proc/out.csv: not written"),
     "a figure on a read-only disk": (
         "analysis.figures.scatter graphs.h5 predictions.h5 --output /proc/out.svg", 1, r"/proc/out\.\w+: not written"),

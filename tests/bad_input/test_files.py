@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from learn import checkpoint
+from learn.models import checkpoint
 from simulate import energy
 from tests.bad_input import good
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from simulate import store
+from simulate.files import store
 from tests.cluster import slurm
 from tests.cluster.conftest import PROFILE, interrupt
 

@@ -19,7 +19,7 @@ def fuzz(name: str, seconds: str) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["simulate", "learn", "analysis", "mdtraj.formats"]):
-        import simulate.configuration  # noqa: F401
+        import simulate.files.formats  # noqa: F401
 
     reader = readers.READERS[name]
     folder, corpus = (Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-")) for _ in range(2))

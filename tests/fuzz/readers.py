@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulate.command import InputError
+from simulate.stage.command import InputError
 
 
 @dataclass
@@ -18,7 +18,8 @@ class Reader:
 
 
 def _configuration(path: Path) -> None:
-    from simulate import configuration, energy
+    from simulate import energy
+    from simulate.files import formats as configuration
 
     found = configuration.read(path)
     energy.summary(found, found.temperature)
@@ -37,8 +38,8 @@ def _relaxation(path: Path) -> None:
 
 
 def _graphs(path: Path) -> None:
-    from analysis import fields
-    from learn import dataset
+    from analysis.liquid import propensity_field as fields
+    from learn.data import dataset
 
     for name in dataset.samples(path):
         dataset.load(path, name)
@@ -48,19 +49,19 @@ def _graphs(path: Path) -> None:
 
 
 def _predictions(path: Path) -> None:
-    from analysis import fields
+    from analysis.liquid import propensity_field as fields
 
     fields.read(path.with_name("graphs.h5"), [path])
 
 
 def _restart(path: Path) -> None:
-    from simulate import restart
+    from simulate.files import restart
 
     restart.load(path.with_suffix(""), {"a": 1})
 
 
 def _checkpoint(path: Path) -> None:
-    from learn import checkpoint
+    from learn.models import checkpoint
 
     checkpoint.load(path)
 
@@ -100,7 +101,8 @@ def write_good(folder: Path) -> None:
     """Write the good files of all readers into a folder."""
     import numpy as np
 
-    from simulate import restart, trajectory
+    from simulate import trajectory
+    from simulate.files import restart
     from tests.bad_input import good
 
     good.write(folder)

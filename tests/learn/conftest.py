@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulate import store
-from simulate.box import minimum_image
+from simulate.files import store
+from simulate.liquid.box import minimum_image
 
 EDGE = 5.2
 TIME = np.array([0.5, 4.0])
@@ -75,9 +75,9 @@ def glass():
     """The function number -> positions, types, box, inherent positions of 216 disordered particles at density 1.2."""
     from functools import cache
 
-    from simulate import platform
-    from simulate.configuration import Configuration
-    from simulate.inherent import minimise
+    from simulate.files.formats import Configuration
+    from simulate.inherent_structure import minimise
+    from simulate.liquid import platform
 
     @cache
     def make(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -6,10 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from learn import baselines, dataset, descriptors, evaluate, voxels
+from learn import baselines, evaluate
+from learn.data import dataset
 from learn.evaluate import correlation
-from simulate import kob_andersen, store
-from simulate.command import InputError
+from learn.models import voxels
+from learn.models.linear import descriptors
+from simulate.files import store
+from simulate.liquid import kob_andersen
+from simulate.stage.command import InputError
 
 TIME = np.array([1.0, 9.0])
 

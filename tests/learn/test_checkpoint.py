@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from learn import checkpoint
-from learn.checkpoint import Trained
 from learn.graph import build
-from learn.model import Bapst2020
-from simulate.configuration import Configuration
+from learn.models import checkpoint
+from learn.models.bapst2020.model import Bapst2020
+from learn.models.checkpoint import Trained
+from simulate.files.formats import Configuration
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from learn import descent
-from simulate import kob_andersen, platform
-from simulate.command import InputError
-from simulate.dynamics import Dynamics, Engine
+from learn.models.linear import descent
+from simulate.liquid import kob_andersen, platform
+from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.stage.command import InputError
 
 
 def test_a_step_follows_the_force(glass):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.special import sph_harm_y
 
-from learn import descriptors
-from simulate.command import InputError
+from learn.models.linear import descriptors
+from simulate.stage.command import InputError
 
 NEAREST = 1.1
 

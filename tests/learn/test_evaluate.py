@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from learn import checkpoint, dataset
+from learn.data import dataset
 from learn.evaluate import COLUMNS, correlation, scores
 from learn.graph import Graph
-from learn.model import Bapst2020
+from learn.models import checkpoint
+from learn.models.bapst2020.model import Bapst2020
 
 
 def made(number: int, shift: float, noise: float, n: int = 4000, told: bool = False):

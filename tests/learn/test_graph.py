@@ -4,10 +4,10 @@ import h5py
 import numpy as np
 import pytest
 
-from learn import dataset
+from learn.data import dataset
 from learn.graph import build, collect, read_sample
-from simulate import store
-from simulate.command import InputError
+from simulate.files import store
+from simulate.stage.command import InputError
 
 # Eight particles in a box that is no cube: edges 5, 6, 7. Every pair closer than 2 and its vector is written by hand.
 BOX = np.array([5.0, 6.0, 7.0])

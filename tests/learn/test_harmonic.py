@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from learn import harmonic
-from simulate import kob_andersen
-from simulate.command import InputError
+from learn.models.linear import harmonic
+from simulate.liquid import kob_andersen
+from simulate.stage.command import InputError
 
 
 def hessian(positions, types, box):

@@ -5,11 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
-from learn import checkpoint
 from learn.graph import build
 from learn.import_checkpoint import crc32c, masked, read_bundle, to_network
-from simulate import configuration
-from simulate.command import InputError
+from learn.models import checkpoint
+from simulate.files import formats as configuration
+from simulate.stage.command import InputError
 
 INDEX, DATA = "t044_s09.ckpt.index", "t044_s09.ckpt.data-00000-of-00001"
 

@@ -5,10 +5,16 @@ import h5py
 import numpy as np
 import pytest
 
-from learn import checkpoint, cross_validate, dataset, inherent, predict
+from learn import cross_validate, predict
+from learn.data import dataset
 from learn.evaluate import correlation
-from simulate import configuration, kob_andersen, published, store
-from simulate.command import InputError
+from learn.models import checkpoint
+from learn.models.linear import model as inherent
+from simulate import published
+from simulate.files import formats as configuration
+from simulate.files import store
+from simulate.liquid import kob_andersen
+from simulate.stage.command import InputError
 
 TIME = np.array([1.0, 9.0])
 

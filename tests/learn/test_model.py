@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from learn import edges, edges_device
-from learn.checkpoint import tensors
 from learn.graph import build
-from learn.incidence import TILE_EDGES, TILE_NODES, Incidence
-from learn.model import Bapst2020
+from learn.models.bapst2020.fast import edges, edges_device
+from learn.models.bapst2020.fast.incidence import TILE_EDGES, TILE_NODES, Incidence
+from learn.models.bapst2020.model import Bapst2020
+from learn.models.checkpoint import tensors
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_mixed_precision_is_the_same_network(network, inputs):
 
 def test_many_pieces_are_as_good_as_one(network, inputs, monkeypatch):
     one = gradients(network, network, inputs)
-    monkeypatch.setattr("learn.incidence.PIECE", 100)
+    monkeypatch.setattr("learn.models.bapst2020.fast.incidence.PIECE", 100)
     # A piece grows with the threads.
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     types, _, senders, receivers = inputs
@@ -217,5 +217,5 @@ def test_tiles_hold_whole_nodes(inputs, monkeypatch):
         assert (begin, end) == (incidence.start[first], incidence.start[last])
         assert end - begin <= TILE_EDGES
         assert last - first <= TILE_NODES
-    monkeypatch.setattr("learn.incidence.TILE_EDGES", 8)
+    monkeypatch.setattr("learn.models.bapst2020.fast.incidence.TILE_EDGES", 8)
     assert Incidence.of(senders, receivers, len(types)).tiles is None

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from learn import checkpoint
 from learn.graph import build
-from learn.model import Bapst2020
-from simulate import store
+from learn.models import checkpoint
+from learn.models.bapst2020.model import Bapst2020
+from simulate.files import store
 
 
 @pytest.fixture(scope="module")

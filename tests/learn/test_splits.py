@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from learn import splits
-from simulate.command import InputError
+from learn.data import splits
+from simulate.stage.command import InputError
 
 fraction = some.floats(0.1, 0.4)
 

@@ -12,15 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from learn import capture, checkpoint, dataset, descent, device, initial, pair_training, train
-from learn import fit as loop
-from learn.fit import Batch, correlations, fit
+from learn import train
+from learn.data import dataset
 from learn.graph import build
-from learn.incidence import Incidence
-from learn.model import Bapst2020
-from learn.optimisers import take_up
-from learn.recipe import RECIPES, learning_rate, orientation
-from simulate.command import InputError
+from learn.models import checkpoint
+from learn.models.bapst2020 import initial, pair_training
+from learn.models.bapst2020.fast import capture
+from learn.models.bapst2020.fast.incidence import Incidence
+from learn.models.bapst2020.fast.optimisers import take_up
+from learn.models.bapst2020.model import Bapst2020
+from learn.models.bapst2020.recipe import RECIPES, learning_rate, orientation
+from learn.models.linear import descent
+from learn.training import device, loop
+from learn.training.loop import Batch, correlations, fit
+from simulate.stage.command import InputError
 
 # Weights as published, the rest of the default: a few steps are enough for what is tested here.
 SCRATCH = replace(RECIPES["default"], pair_steps=0, learning_rate=1e-3)
@@ -402,7 +407,7 @@ def test_the_same_optimiser_on_any_device():
     """
     from pytorch_optimizer import SOAP
 
-    from learn.soap import BatchedSOAP
+    from learn.models.bapst2020.fast.soap import BatchedSOAP
 
     networks = [Bapst2020(outputs=64).double() for _ in range(2)]
     networks[1].load_state_dict(networks[0].state_dict())

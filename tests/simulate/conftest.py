@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulate import equilibrate, platform, seeds, store
-from simulate.configuration import Configuration
-from simulate.dynamics import Dynamics, Engine
+from simulate import equilibrate
+from simulate.files import store
+from simulate.files.formats import Configuration
+from simulate.liquid import platform
+from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.stage import seeds
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,15 @@ import sys
 import numpy as np
 import pytest
 
-from simulate import command, store
+from simulate.files import store
+from simulate.stage import command
 from tests.simulate.stages import ENVIRONMENT, ROOT
 
 # A stage that works on a file, says so, and then is busy for a minute.
 STAGE = """
 import sys, time
-from simulate import command, store
+from simulate.files import store
+from simulate.stage import command
 
 def main():
     with store.create(sys.argv[1], "sample", {}) as file:

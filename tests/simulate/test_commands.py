@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from simulate import energy, ensemble, inherent, isoconfigurational, published, store
-from simulate.command import InputError
+from simulate import energy, isoconfigurational, published
+from simulate import inherent_structure as inherent
+from simulate.files import store
+from simulate.liquid import ensemble
+from simulate.stage.command import InputError
 from tests.simulate import stages
 
 

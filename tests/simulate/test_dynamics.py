@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simulate import dynamics, kob_andersen
-from simulate.command import InputError
-from simulate.dynamics import Dynamics, Engine
+from simulate.liquid import dynamics, kob_andersen
+from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.stage.command import InputError
 
 
 def engine_of(liquid, device, **how) -> Engine:

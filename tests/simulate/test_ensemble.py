@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from simulate import ensemble, kob_andersen
-from simulate.command import InputError
-from simulate.configuration import Configuration
-from simulate.dynamics import Dynamics, Engine
+from simulate.files.formats import Configuration
 from simulate.isoconfigurational import sampling_times
+from simulate.liquid import ensemble, kob_andersen
+from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.stage.command import InputError
 
 TIMES = np.array([0.1, 0.3005])
 

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from simulate import configuration, kob_andersen, store
-from simulate.command import InputError
 from simulate.equilibrate import Protocol, main, start
-from simulate.seeds import generator
+from simulate.files import formats as configuration
+from simulate.files import store
+from simulate.liquid import kob_andersen
+from simulate.stage.command import InputError
+from simulate.stage.seeds import generator
 from tests.simulate import stages
 
 QUICK = ("--particles", 160, "--temperature", 1.0, "--melt-time", 1, "--cooling-time", 1, "--platform", "CPU")

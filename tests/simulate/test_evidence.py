@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from simulate import evidence
+from simulate.liquid import equilibrium as evidence
 
 
 def correlated(generator, n_series, length=121, memory=0.92):

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from simulate import cage, configuration, inherent, kob_andersen
-from simulate.command import InputError
-from simulate.dynamics import Dynamics, Engine
+from simulate import inherent_structure as inherent
+from simulate.files import formats as configuration
+from simulate.liquid import cage, kob_andersen
+from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.stage.command import InputError
 from tests.simulate.validation import row
 
 

@@ -7,9 +7,11 @@ import numpy as np
 import openmm
 import pytest
 
-from simulate import configuration, dynamics, energy, kob_andersen, platform
-from simulate.box import wrap
-from simulate.command import InputError
+from simulate import energy
+from simulate.files import formats as configuration
+from simulate.liquid import dynamics, kob_andersen, platform
+from simulate.liquid.box import wrap
+from simulate.stage.command import InputError
 
 # Independent of the module: (epsilon, sigma) of each pair of types.
 PARAMETERS = {(0, 0): (1.0, 1.0), (0, 1): (1.5, 0.8), (1, 0): (1.5, 0.8), (1, 1): (0.5, 0.88)}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from simulate import platform
-from simulate.command import InputError
+from simulate.liquid import platform
+from simulate.stage.command import InputError
 
 
 def test_auto_prefers_a_device_and_says_why():

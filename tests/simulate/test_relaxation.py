@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from simulate import store
-from simulate.command import InputError
-from simulate.relaxation import frame_steps, main
+from simulate.files import store
+from simulate.relaxation_run import frame_steps, main
+from simulate.stage.command import InputError
 from tests.simulate import stages
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulate.scattering import self_intermediate_scattering
+from simulate.liquid.scattering import self_intermediate_scattering
 
 pytestmark = pytest.mark.physics
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from simulate import configuration, store, trajectory
-from simulate.command import InputError
+from simulate import trajectory
+from simulate.files import formats as configuration
+from simulate.files import store
+from simulate.stage.command import InputError
 from tests.simulate import stages
 
 

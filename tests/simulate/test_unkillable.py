@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from simulate import restart, store
+from simulate.files import restart, store
 from tests.simulate import stages
 
 EQUILIBRATE = ("--particles", 160, "--temperature", 1.0, "--platform", "CPU", "--allow-unequilibrated")

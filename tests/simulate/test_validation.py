@@ -11,10 +11,12 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.simulate_structure import pair_counts, radial
-from simulate import configuration, dynamics, equilibrate, kob_andersen, platform
-from simulate.dynamics import Dynamics, Engine
-from simulate.scattering import self_intermediate_scattering
+from benchmarks.speed.simulate_structure import pair_counts, radial
+from simulate import equilibrate
+from simulate.files import formats as configuration
+from simulate.liquid import dynamics, kob_andersen, platform
+from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.liquid.scattering import self_intermediate_scattering
 from tests.simulate.validation import N, canonical, equilibrated, mean_and_error, row
 
 pytestmark = [pytest.mark.slow, pytest.mark.physics]
@@ -78,8 +80,8 @@ def test_height_of_the_first_peak(pair, height):
     assert found[pair, 1] == pytest.approx(height, rel=0.02)
 
 
-# g_AA from LAMMPS, 1.0209 +- 0.0009 (benchmarks/simulate_structure.py); docs/validation.md says why not from RUMD. Ours
-# is uncertain by 0.002.
+# g_AA from LAMMPS, 1.0209 +- 0.0009 (benchmarks/speed/simulate_structure.py); docs/validation.md says why not RUMD.
+# Ours is uncertain by 0.002.
 @pytest.mark.parametrize(("pair", "place"), [(0, 1.021), (1, 0.844)], ids=["AA", "AB"])
 def test_place_of_the_first_peak(pair, place):
     found, error = peaks_at_2_0()

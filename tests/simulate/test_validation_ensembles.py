@@ -6,9 +6,9 @@ N = 512, T = 0.7, 16 runs of each kind; every row is printed as in tests/simulat
 import numpy as np
 import pytest
 
-from benchmarks.simulate_supercell import between_runs
-from simulate import dynamics
-from simulate.dynamics import Dynamics, Engine
+from benchmarks.speed.simulate_supercell import between_runs
+from simulate.liquid import dynamics
+from simulate.liquid.dynamics import Dynamics, Engine
 from tests.simulate.validation import displacements, equilibrated, row
 
 pytestmark = [pytest.mark.slow, pytest.mark.physics]

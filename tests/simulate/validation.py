@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from simulate import dynamics, ensemble, equilibrate, kob_andersen, platform, seeds
-from simulate.configuration import Configuration
-from simulate.dynamics import Dynamics, Engine
+from simulate import equilibrate
+from simulate.files.formats import Configuration
+from simulate.liquid import dynamics, ensemble, kob_andersen, platform
+from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.stage import seeds
 
 N = 1000
 BLOCKS = 12

@@ -10,7 +10,7 @@ import time
 import pytest
 import yaml
 
-from analysis import costs
+from analysis.accounts import costs
 from tests.conftest import ROOT
 from tests.workflow.conftest import snakemake
 

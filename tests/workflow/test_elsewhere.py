@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from simulate import provenance, store
+from simulate.files import provenance, store
 from tests.conftest import ROOT
 from tests.workflow.conftest import snakemake
 

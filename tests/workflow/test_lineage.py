@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import lineage
-from simulate import store
+from simulate.files import store
 from tests.workflow import copies
 
 pytestmark = pytest.mark.pipeline

@@ -7,7 +7,7 @@ rule shell_response:
     input:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         graphs="<results>/{temperature}/graphs.h5",
-        code=code(*(f"analysis/{name}.py" for name in RESPONSES)),
+        code=code(*RESPONSES),
     output:
         table="<results>/{temperature}/{network}/{time}/seed{seed}/shells/{unit}_{reach}.csv",
         responses="<results>/{temperature}/{network}/{time}/seed{seed}/shells/{unit}_{reach}.h5",
@@ -37,7 +37,7 @@ rule shell_gradient:
     input:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         graphs="<results>/{temperature}/graphs.h5",
-        code=code(*(f"analysis/{name}.py" for name in RESPONSES)),
+        code=code(*RESPONSES),
     output:
         table="<results>/{temperature}/{network}/{time}/seed{seed}/shells/gradient.csv",
         responses="<results>/{temperature}/{network}/{time}/seed{seed}/shells/gradient.h5",
@@ -64,7 +64,7 @@ rule response_length:
     input:
         responses=shells_of("<results>/{temperature}/{network}/{time}/seed{seed}", ".h5"),
         graphs="<results>/{temperature}/graphs.h5",
-        code=code("analysis/response_length.py", "analysis/bootstrap.py"),
+        code=code("analysis/response_length.py", "analysis/perturbation/bootstrap.py"),
     output:
         "<results>/{temperature}/{network}/{time}/seed{seed}/response_length.csv",
     log:

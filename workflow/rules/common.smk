@@ -6,12 +6,16 @@ import re
 import sys
 from pathlib import Path
 
-import analysis.costs as costs
+import analysis.accounts.costs as costs
 
 # Settings of a network that learn.train takes as they are.
 TRAINING = ("model", "recipe", "learning_rate", "epochs", "precision", "control", "samples")
 # What the answers of analysis.shells follow from.
-RESPONSES = ("shells", "cases", "responses", "surroundings", "marked", "bootstrap")
+RESPONSES = (
+    "analysis/shells.py",
+    *(f"analysis/perturbation/{name}.py" for name in ("configurations", "responses", "surroundings", "bootstrap")),
+    "learn/models/bapst2020/partial.py",
+)
 
 
 def devices():

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from learn.splits import split
+from learn.data.splits import split
 
 # The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
 POTENTIAL_CUTOFF = 2.5

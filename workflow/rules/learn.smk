@@ -80,7 +80,7 @@ rule baselines:
     """What can be predicted without a network."""
     input:
         graphs="<results>/{temperature}/graphs.h5",
-        code=code("learn/baselines.py", "learn/descriptors.py"),
+        code=code("learn/baselines.py", "learn/models/linear/descriptors.py"),
     output:
         "<results>/{temperature}/baselines.csv",
     log:

@@ -245,10 +245,9 @@ rule report:
             )
         ],
         code=code(
-            *(
-                f"analysis/{name}"
-                for name in ("report.py", "used.py", "answer.py", "view.py", "view.js", "view.html", "report.html")
-            )
+            "analysis/report.py",
+            "analysis/accounts/used.py",
+            *(f"analysis/page/{name}" for name in ("answer.py", "view.py", "view.js", "view.html", "report.html")),
         ),
         plan=[PLAN] if Path(PLAN).exists() else [],
     output:

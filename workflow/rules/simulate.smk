@@ -76,7 +76,7 @@ else:
             simulation=config["simulation"],
             duration=config["relaxation"]["duration"],
         shell:
-            "python -m simulate.relaxation --configuration {input} --temperature {params.temperature}"
+            "python -m simulate.relaxation_run --configuration {input} --temperature {params.temperature}"
             " --sample {params.sample} --seed {params.seed} --duration {params.duration}"
             " --time-step {params.simulation[time_step]} --platform {params.simulation[platform]}"
             " --output {output} > {log} 2>&1"
@@ -150,7 +150,7 @@ rule inherent:
     params:
         platform=config["simulation"]["platform"],
     shell:
-        "python -m simulate.inherent {input} {output} --platform {params.platform} > {log} 2>&1"
+        "python -m simulate.inherent_structure {input} {output} --platform {params.platform} > {log} 2>&1"
 
 
 rule propensity:

@@ -1,0 +1,180 @@
+"""What the jobs of a run cost: seconds, memory and disk, as functions of the configuration.
+
+These are estimates that size requests to a queue and answer "can we afford it?" before anything runs. The physics in
+them is the number of steps; how fast a machine makes them is `machine` in the configuration, which
+`snakemake plan` measures. The constants of the cheap stages were read off the default run.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Stages that compute on a GPU where there is one; all others take cores.
+ON_DEVICE = ("equilibrate", "relaxation_run", "isoconfigurational", "inherent", "train")
+# Stages that write restart files and go on from them.
+RESUMED = ("equilibrate", "relaxation_run", "isoconfigurational", "train")
+# One for each configuration, one for each network, and one for each temperature.
+PER_SAMPLE = ("published", "equilibrate", "isoconfigurational", "inherent", "propensity")
+PER_NETWORK = ("train", "evaluate")
+STAGES = (
+    *("published", "equilibrate", "relaxation_run", "relaxation", "isoconfigurational", "inherent", "propensity"),
+    *("graphs", "train", "evaluate", "baselines", "shell_response", "shell_gradient"),
+)
+# Directed edges of one particle at density 1.2 within the cutoff 2.0, and bytes of one in a graph file.
+EDGES, EDGE_BYTES = 39.5, 8
+# Exponent of the stretched exponential exp(-(t / tau_alpha)^b) that F_s follows after its plateau.
+STRETCHING = 0.6
+# Python, OpenMM and the compilation of kernels, before the first step.
+START = 15.0
+# Force evaluations of one descent to the inherent structure.
+MINIMISATION = 2000
+# Imports, and the pairs from which a network takes its first weights: no size of the run counts.
+FIRST_WEIGHTS = 300.0
+# Recorded frames of a relaxation run.
+FRAMES = 300
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one job needs: wall seconds, of a device or of `cores` cores; memory (MB); disk for its results (bytes)."""
+
+    seconds: float
+    memory: float
+    disk: float
+    cores: int = 1
+
+
+def last_time(config: Mapping, temperature: float) -> float:
+    """Return about when (tau) the last of the configuration's times is at a temperature."""
+    # Every job of a cluster reads the configuration again, few come here: scipy is loaded only by those.
+    from simulate.liquid.kob_andersen import expected_tau_alpha
+
+    tau_alpha = expected_tau_alpha(temperature)
+
+    def in_tau(time: float | str) -> float:
+        kind, _, value = str(time).rpartition(" ")
+        if value == "tau_alpha":
+            return float(kind) * tau_alpha
+        return (-math.log(float(value))) ** (1 / STRETCHING) * tau_alpha if kind == "F_s" else float(value)
+
+    return max(in_tau(time) for time in config["times"])
+
+
+def steps(config: Mapping, stage: str, temperature: float) -> float:
+    """Return the time steps of one job of equilibrate, relaxation_run or isoconfigurational (all its runs)."""
+    from simulate.liquid.kob_andersen import expected_tau_alpha
+
+    tau_alpha = expected_tau_alpha(temperature)
+    protocol = config["equilibration"]
+    length = {
+        "equilibrate": protocol["melt_time"] + protocol["cooling_time"] + protocol["relaxation_times"] * tau_alpha,
+        "relaxation_run": config["relaxation"]["duration"] * tau_alpha,
+        "isoconfigurational": config["runs"] * last_time(config, temperature),
+    }
+    return length[stage] / config["simulation"]["time_step"]
+
+
+def on_gpu(config: Mapping, stage: str, network: str = "") -> bool:
+    """Return whether a stage's jobs compute on a GPU; training, of a `network`, where its speed there is known."""
+    if stage == "train":
+        known = "training_on_gpu" in config["machine"] and config["training"]["device"] != "cpu"
+        if not known or _network(config, network)["model"] != "bapst2020":
+            return False
+    return stage in ON_DEVICE and bool(config["machine"]["device"] == "gpu")
+
+
+def _network(config: Mapping, name: str) -> Mapping:
+    """Return the settings of a network, given its name or that of its control."""
+    networks = config["networks"]
+    found: Mapping = networks[name if name in networks else name.rpartition("_")[0]]
+    return found
+
+
+def need(config: Mapping, stage: str, temperature: float, *, network: str = "", cores: int = 1) -> Need:
+    """Return what one job of a stage needs at a temperature.
+
+    network: its name in the configuration, for train and evaluate, or that of its control.
+    """
+    n, samples = config["liquid"]["particles"], config["samples"]
+    values = len(config["times"]) * n
+    machine = config["machine"]
+    runs = config["runs"] * values * 12
+    edges = n * EDGES * (config["graph"]["cutoff"] / 2) ** 3 * config["liquid"]["density"] / 1.2
+    graph = edges * EDGE_BYTES + n * 73 + values * 16
+    if stage in ("equilibrate", "relaxation_run", "isoconfigurational"):
+        speed = machine["ensemble" if stage == "isoconfigurational" else "simulation"]
+        seconds = START + steps(config, stage, temperature) * n / speed
+        recorded = {"equilibrate": 0.0, "relaxation_run": 12 * FRAMES * n, "isoconfigurational": runs}[stage]
+        # Arrays, the restart file and the result in memory, and the state of every context.
+        memory = 700 + (4 * recorded + 200 * n * config["runs"]) / MEGABYTE
+        return Need(seconds, memory, recorded + 40 * n, cores)
+    one_pass = n / (machine["training"] * cores)
+    parts = config["split"]
+    if stage == "train":
+        model = _network(config, network)
+        if on_gpu(config, stage, network):
+            one_pass = n / machine["training_on_gpu"]
+        learned = min(model.get("samples", samples), samples * (1 - parts["test"] - parts["validation"] * 2 / 3))
+        # The linear model takes its descriptors once, and an eigenproblem; its size hardly counts.
+        passes = model.get("epochs", 1) * learned if model["model"] == "bapst2020" else 10 * samples
+        disk = 2e5 + (n * 1e3 if model["model"] == "inherent" else 0)
+        return Need(FIRST_WEIGHTS + passes * one_pass, 900 + 0.3 * n, disk, cores)
+    if stage == "evaluate":
+        return Need(15 + parts["test"] * samples * one_pass, 900 + 0.2 * n, parts["test"] * samples * values * 4, cores)
+    if stage in ("shell_response", "shell_gradient"):
+        shells = config["shells"]
+        # Passes for each marked particle: one shell removed and every gap behind it; every time on its way back.
+        forward = 1 + len(shells["deltas"]) if stage == "shell_response" else 1 + 2 * len(config["times"])
+        return Need(20 + shells["particles"] * forward * one_pass / 3, 1200 + 0.3 * n, 1e4, cores)
+    return {
+        "published": Need(5, 300 + 4 * runs / MEGABYTE, runs + 40 * n),
+        "relaxation": Need(5 + config["relaxation"]["samples"] * FRAMES * n * 3e-6, 500 + 4e-5 * FRAMES * n, 2e4),
+        "inherent": Need(START + MINIMISATION * n / machine["simulation"], 700, 65 * n, cores),
+        "propensity": Need(3 + runs / 12 * 1e-6, 300 + 3 * runs / MEGABYTE, values * 16 + n),
+        "graphs": Need(5 + samples * n * 3e-5, 500 + 4 * graph / MEGABYTE, samples * graph),
+        "baselines": Need(30 + len(config["baselines"]) * samples * one_pass, 2000 + 0.5 * n, 1e4, cores),
+    }[stage]
+
+
+def minutes(stage: str, seconds: float, attempt: int) -> int:
+    """Return the time limit of a job: half as much again as expected, and up to ten minutes; more at every attempt.
+
+    A job that is warned before its end needs time before the warning.
+    """
+    least = 6 if stage in RESUMED else 1
+    return math.ceil(attempt * max(least, 1 + 1.5 * seconds / 60 + min(9.0, seconds / 20)))
+
+
+def megabytes(memory: float, attempt: int) -> int:
+    """Return the memory limit of a job: half as much again as expected, and more at every attempt."""
+    return math.ceil(attempt * 1.5 * memory)
+
+
+def jobs(config: Mapping, samples: int | None = None) -> list[tuple[str, str]]:
+    """Return (stage, network) of every job of one temperature; `samples` where public files say how many.
+
+    Figures and the report are left out: they take seconds.
+    """
+    public = samples is not None
+    count = config["samples"] if samples is None else samples
+    found = [
+        (stage, "")
+        for stage in PER_SAMPLE
+        if stage not in (("equilibrate", "isoconfigurational") if public else ("published",))
+        for _ in range(count)
+    ]
+    if not public:
+        found += [("relaxation_run", "")] * config["relaxation"]["samples"] + [("relaxation", "")]
+    for name, network in config["networks"].items():
+        per_seed = len(config["times"]) if network["per_time"] else 1
+        trained = network["seeds"] * per_seed
+        found += [(stage, name) for stage in PER_NETWORK] * trained
+        # Points of a learning curve are not taken apart.
+        if network["model"] == "bapst2020" and "samples" not in network:
+            shells = config["shells"]
+            controls = sum({"untrained": trained, "shuffled": per_seed}[control] for control in shells["controls"])
+            found += [("train", name)] * controls
+            files = len(shells["shells"]) + len(shells["metric_shells"])
+            found += [*[("shell_response", "")] * files, ("shell_gradient", "")] * (controls + trained)
+    return [*found, ("graphs", ""), ("baselines", "")]

@@ -1,0 +1,1 @@
+"""Correlations of the liquid itself, in time and space."""

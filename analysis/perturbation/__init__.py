@@ -1,0 +1,1 @@
+"""What a network answers when the structure around a particle changes."""

@@ -1,0 +1,1 @@
+"""The published network, computed fast."""

@@ -1,0 +1,150 @@
+"""Before training: the edges learn pairs, the nodes get features of them, the last layer is fitted.
+
+Trained from random weights, the published network needs some hundred steps before its output follows the structure at
+all: sums over 40 edges hardly differ from particle to particle, and seven recurrences smooth what differs. Pairs of
+particles cost little, so the edge functions are first trained on pairs alone, to carry what short-time motion depends
+on: the pair's force, its stiffness, its energy, and at which distance it stands. The weights that look at current
+(instead of encoded) states stay small meanwhile, so that every recurrence repeats the first. The architecture is
+untouched: these are its initial weights.
+"""
+
+import itertools
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import nn
+
+from learn.models.bapst2020 import initial
+from learn.models.bapst2020.fast.edges import segment_sum
+from learn.models.bapst2020.model import WIDTH, Bapst2020, linear
+from simulate.liquid.kob_andersen import EPSILON, SIGMA
+from simulate.stage import command, seeds
+
+CENTRES = torch.arange(0.8, 2.01, 0.15)
+BIN_WIDTH = 0.1
+TARGETS = 5 + 2 * len(CENTRES)
+# Samples that pairs are taken from.
+SAMPLES = 4
+PAIRS_PER_STEP = 4096
+LEARNING_RATE = 4e-3
+# Weight of the current states in the first layers of the updates, relative to that of the encoded ones.
+CURRENT = 0.05
+
+
+def pair_targets(vectors: torch.Tensor, to: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
+    """Return what an edge shall know, (E, TARGETS): force on its receiver (3), Laplacian, energy; distance by species.
+
+    vectors (E, 3) = r_receiver - r_sender; to, of (E,) the types of receiver and sender. Self-edges know zeros.
+    """
+    device = vectors.device
+    epsilon, sigma = (torch.as_tensor(table, dtype=torch.float32, device=device)[to, of] for table in (EPSILON, SIGMA))
+    length = vectors.norm(dim=1)
+    own = length < 1e-6
+    length = torch.where(own, torch.ones_like(length), length)
+    six = (sigma / length) ** 6
+    energy = 4 * epsilon * (six * six - six)
+    slope = 4 * epsilon * (6 * six - 12 * six * six) / length
+    curvature = 4 * epsilon * (156 * six * six - 42 * six) / length**2
+    force = -slope[:, None] * vectors / length[:, None]
+    distance = torch.exp(-0.5 * ((length[:, None] - CENTRES.to(device)) / BIN_WIDTH) ** 2)
+    kinds = [distance * (of == kind)[:, None] for kind in (0, 1)]
+    targets = torch.cat([force, (curvature + 2 * slope / length)[:, None], energy[:, None], *kinds], dim=1)
+    return torch.where(own[:, None], torch.zeros_like(targets), targets)
+
+
+def prepare(network: Bapst2020, batches: Iterable, seed: int, steps: int) -> None:
+    """Give a network its initial weights, in place, from training samples (`learn.training.loop.Batch`).
+
+    Sets `edge_centre` and `edge_scale` too, so that what the nodes see of the sums is centred and of order one.
+    """
+    random = torch.Generator().manual_seed(seeds.integer(seeds.generator(seed, "pair training")))
+    _draw(network, random)
+    readout = nn.Linear(WIDTH, TARGETS)
+    nn.init.normal_(readout.weight, std=WIDTH**-0.5, generator=random)
+    nn.init.zeros_(readout.bias)
+    readout.to(network.edge_centre.device)
+    batches = iter(batches)
+    first = list(itertools.islice(batches, SAMPLES))
+    _train_pairs(network, readout, first, random, seed, steps)
+    with torch.no_grad():
+        _fill_nodes(network, readout, first, random)
+    initial.fit_last_layer(network, itertools.chain(first, batches))
+
+
+def first_edges(
+    network: Bapst2020, types: torch.Tensor, vectors: torch.Tensor, to: torch.Tensor, of: torch.Tensor
+) -> torch.Tensor:
+    """Return the first edge update (E, WIDTH) of edges between particles of types (E,), current states left out."""
+    edge, node = network.edge_encoder(vectors), network.node_encoder(types[:, None])
+    none = torch.zeros_like(edge)
+    return network.edge_update(torch.cat([none, edge, none, node[to], none, node[of]], dim=1))
+
+
+def _draw(network: Bapst2020, random: torch.Generator) -> None:
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            drawn = torch.empty(layer.weight.shape)
+            nn.init.normal_(drawn, std=(2 / layer.in_features) ** 0.5, generator=random)
+            with torch.no_grad():
+                layer.weight.copy_(drawn)
+            nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        # Half-spaces in all directions, with edges between 0.5 sigma behind the particle and 1.5 before it.
+        first = linear(network.edge_encoder, 0)
+        first.weight.copy_(2 * nn.functional.normalize(torch.randn(WIDTH, 3, generator=random), dim=1))
+        first.bias.copy_(1 - 4 * torch.rand(WIDTH, generator=random))
+        for block in (0, 2, 4):
+            linear(network.edge_update, 0).weight[:, block * WIDTH : (block + 1) * WIDTH] *= CURRENT
+
+
+def _train_pairs(
+    network: Bapst2020, readout: nn.Linear, batches: list, random: torch.Generator, seed: int, steps: int
+) -> None:
+    vectors = torch.cat([batch.vectors for batch in batches])
+    to = torch.cat([batch.types[batch.incidence.receivers] for batch in batches]).long()
+    of = torch.cat([batch.types[batch.incidence.senders] for batch in batches]).long()
+    scale = pair_targets(vectors, to, of).std(dim=0)
+    device = vectors.device
+    importance, both = torch.ones(TARGETS, device=device), torch.tensor([0.0, 1.0], device=device)
+    importance[:5] = 4
+    parts = (network.node_encoder, network.edge_encoder, network.edge_update, readout)
+    optimiser = torch.optim.Adam([weight for part in parts for weight in part.parameters()], lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    turns = seeds.generator(seed, "pair orientation")
+    with command.progress(steps, "pairs") as bar:
+        for _ in range(steps):
+            chosen = torch.randint(len(vectors), (PAIRS_PER_STEP,), generator=random).to(device)
+            turn = np.linalg.qr(turns.normal(size=(3, 3)))[0].astype(np.float32)
+            turned, a, b = vectors[chosen] @ torch.from_numpy(turn).to(device), to[chosen], of[chosen]
+            found = readout(first_edges(network, both, turned, a, b))
+            loss = ((found - pair_targets(turned, a, b) / scale) ** 2 * importance).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            bar.update()
+
+
+def _fill_nodes(network: Bapst2020, readout: nn.Linear, batches: list, random: torch.Generator) -> None:
+    """Make the nodes random features of the standardised sums over pairs, half of them of forces and energies only."""
+    each = []
+    for batch in batches:
+        inside = batch.incidence
+        edges = first_edges(network, batch.types.float(), batch.vectors, inside.receivers, inside.senders)
+        each.append(segment_sum(edges, inside.start)[batch.chosen])
+    sums = torch.cat(each)
+    centre = sums.mean(dim=0)
+    spread = ((sums - centre) @ readout.weight.T).std(dim=0)
+    mix = torch.randn(WIDTH, TARGETS, generator=random) / WIDTH**0.5
+    mix[: WIDTH // 2] = 0
+    mix[: WIDTH // 2, :5] = torch.randn(WIDTH // 2, 5, generator=random) / 5**0.5
+    mix = mix.to(sums.device)
+    from_sum = mix @ (readout.weight / spread[:, None])
+    network.edge_centre, network.edge_scale = centre, float(from_sum.std() * WIDTH**0.5)
+    first, second = linear(network.node_update, 0), linear(network.node_update, 2)
+    first.weight[:, :WIDTH] = from_sum / network.edge_scale
+    first.weight[:, WIDTH:].copy_(CURRENT * torch.randn(WIDTH, 2 * WIDTH, generator=random) / WIDTH**0.5)
+    first.bias.copy_(0.5 * torch.randn(WIDTH, generator=random))
+    for layer in (second, linear(network.decoder, 0), linear(network.decoder, 2)):
+        layer.weight.copy_((2 / WIDTH) ** 0.5 * torch.randn(WIDTH, WIDTH, generator=random))

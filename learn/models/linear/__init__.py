@@ -1,0 +1,1 @@
+"""A linear model of descriptors averaged over neighbours."""

@@ -1,0 +1,1 @@
+"""What lies on disk: our files, their layout and provenance, and other people's formats."""

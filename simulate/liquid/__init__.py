@@ -1,0 +1,1 @@
+"""The mixture and its physics: potential, dynamics, equilibrium. Reads no files."""

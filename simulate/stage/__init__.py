@@ -1,0 +1,1 @@
+"""What every command of the pipeline shares: options, errors in one line, progress, seeds."""
