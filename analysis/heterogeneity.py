@@ -16,6 +16,7 @@ import numpy as np
 from analysis.liquid import propensity_field as fields
 from simulate.files import store, tables
 from simulate.liquid.box import minimum_image
+from simulate.liquid.statistics import jackknife_error, susceptibility
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
@@ -63,25 +64,15 @@ def correlation_length(r: np.ndarray, correlation: np.ndarray, smallest: float =
     return float(-1 / slope) if slope < 0 else np.nan
 
 
-def susceptibility(means: np.ndarray, n_particles: int) -> np.ndarray:
-    """Return N var(mean propensity of a configuration) / <propensity>^2, (M,), from `means` (S, M); NaN for S = 1.
-
-    The four-point susceptibility of the propensity field over configurations: the structural part of the fluctuations
-    of the dynamics (Berthier and Jack, Phys. Rev. E 76, 041509 (2007)). Particles that do not know of
-    each other give var(propensity) / <propensity>^2.
-    """
-    if len(means) < 2:
-        return np.full(means.shape[1], np.nan)
-    return n_particles * means.var(axis=0, ddof=1) / means.mean(axis=0) ** 2
-
-
 def describe(values: list[np.ndarray], noise: list[np.ndarray], covariance: np.ndarray, count: np.ndarray) -> dict:
     """Return what characterises one field: arrays over M times.
 
     values: per configuration (M, N_A); noise: per configuration the mean squared standard error (M,), zero for a
     prediction; covariance (M, B) summed over pairs, count (B,). C(r) is divided by the variance within configurations
     less the noise. (Noise common to neighbours, from runs in which they move together, stays in C(r); it falls
-    as 1 / runs.) The distribution is that of propensity / mean, noise included.
+    as 1 / runs.) The distribution is that of propensity / mean, noise included. N var(mean propensity of a
+    configuration) / <propensity>^2 is the structural part of the fluctuations of the dynamics (Berthier and Jack, Phys.
+    Rev. E 76, 041509 (2007)).
     """
     variance = np.mean([v.var(axis=1) for v in values], axis=0)
     means = np.array([v.mean(axis=1) for v in values])
@@ -96,7 +87,7 @@ def describe(values: list[np.ndarray], noise: list[np.ndarray], covariance: np.n
         "mean": means.mean(axis=0),
         "relative_width": width,
         "skewness": skewness,
-        "susceptibility": susceptibility(means, values[0].shape[1]),
+        "susceptibility": susceptibility(means, values[0].shape[1]) / means.mean(axis=0) ** 2,
         "correlation": correlation,
         "density": np.array(density),
     }
@@ -127,15 +118,13 @@ class Field:
 def with_errors(field: Field, r: np.ndarray) -> dict[str, np.ndarray]:
     """Return what describes the field, with jackknife errors of the quantities in `SUMMARY` and the correlation.
 
-    Error^2 = (S - 1) / S sum_s (x_s - <x_s>)^2, x_s without configuration s; NaN where some x_s is not defined, and for
-    S < 3 (two configurations leave one each, whose spread does not tell the variance between configurations).
+    NaN for fewer than three configurations: two leave one each, whose spread does not tell the variance between them.
     """
     found, n = field.described(r), len(field.values)
     left_out = [field.without(index).described(r) for index in range(n)] if n > 2 else []
     for name in (*SUMMARY, "correlation"):
         each = np.array([rest[name] for rest in left_out])
-        error = np.sqrt((n - 1) * each.var(axis=0)) if left_out else np.full(found[name].shape, np.nan)
-        found[f"{name}_error"] = error
+        found[f"{name}_error"] = jackknife_error(each) if left_out else np.full(found[name].shape, np.nan)
     return found
 
 

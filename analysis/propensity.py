@@ -14,6 +14,7 @@ import numpy as np
 from simulate import published
 from simulate.files import layout, store
 from simulate.liquid.kob_andersen import SPECIES
+from simulate.liquid.statistics import ceiling, displacements, reliability, standard_error
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
@@ -33,46 +34,6 @@ class Propensity:
         return {name: ceiling(reliability) for name, reliability in self.reliability.items()}
 
 
-def displacements(start: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return |r_i(t) - r_i(0)| of every run: `start` (N, 3), `targets` (R, N, 3) unwrapped -> (R, N), in sigma."""
-    vectors = targets.astype(np.float64) - start
-    return np.sqrt((vectors**2).sum(axis=-1))
-
-
-def reliability(moved: np.ndarray) -> float:
-    """Return the reliability of the run average of `moved` (R, N): true variance over measured variance.
-
-    Two-way analysis of variance without replication, particles x runs:
-
-        reliability = 1 - MS_residual / MS_particles
-
-    (Hoyt, Psychometrika 6, 153 (1941)), which is Cronbach's alpha and the mean over all possible splits of the
-    split-half coefficient (Cronbach, Psychometrika 16, 297 (1951)). Averaging 2r / (1 + r) over many random halves
-    gives the same number but for terms of order 1/N; this form needs no seed and takes odd R. What a whole run has
-    in common (a fast run) is not counted as noise, as no correlation over particles sees it.
-
-    NaN for fewer than two particles or runs, or no variance between particles. Pure noise gives a number around 0,
-    of either sign.
-    """
-    n_runs, n_particles = moved.shape
-    if n_particles < 2 or n_runs < 2:
-        return np.nan
-    mean = moved.mean(axis=0)
-    residual = moved - mean - moved.mean(axis=1, keepdims=True) + moved.mean()
-    between = n_runs * mean.var(ddof=1)
-    if between <= 1e-24 * moved.mean() ** 2:
-        return np.nan
-    return 1 - (residual**2).sum() / ((n_runs - 1) * (n_particles - 1)) / between
-
-
-def ceiling(reliability: np.ndarray) -> np.ndarray:
-    """Return the largest correlation any predictor can reach with the measured propensity: sqrt(reliability).
-
-    (Spearman, Am. J. Psychol. 15, 72 (1904), correction for attenuation.) A negative reliability gives 0.
-    """
-    return np.sqrt(np.maximum(reliability, 0))
-
-
 def of_ensemble(start: np.ndarray, types: np.ndarray, time: np.ndarray, targets: Iterator[np.ndarray]) -> Propensity:
     """Return the propensities of an ensemble: the mean over runs of |r_i(t) - r_i(0)|.
 
@@ -84,7 +45,7 @@ def of_ensemble(start: np.ndarray, types: np.ndarray, time: np.ndarray, targets:
     for target in targets:
         moved = displacements(start, target)
         propensity.append(moved.mean(axis=0))
-        error.append(moved.std(axis=0, ddof=1) / np.sqrt(len(moved)))
+        error.append(standard_error(moved))
         for name, species in SPECIES.items():
             reliabilities[name].append(reliability(moved[:, types == species]))
     return Propensity(

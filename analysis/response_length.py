@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.perturbation import bootstrap
 from simulate.files import store, tables
+from simulate.liquid import statistics
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
@@ -93,11 +93,11 @@ def fitted(curve: Curve) -> np.ndarray:
     return used
 
 
-def lengths(curve: Curve, case: np.ndarray, time: np.ndarray, n_resamples: int = bootstrap.RESAMPLES) -> list[dict]:
+def lengths(curve: Curve, case: np.ndarray, time: np.ndarray, n_resamples: int = statistics.RESAMPLES) -> list[dict]:
     """Return one row per time, with the columns of the file (but the temperature). `case` (P,): configurations."""
     used = fitted(curve)
     whole = curve.at(np.ones(len(case)))
-    drawn = [curve.at(weights) for weights in bootstrap.draws(case, n_resamples)]
+    drawn = [curve.at(weights) for weights in statistics.resamples(case, n_resamples)]
     rows = []
     for index, t in enumerate(time):
         fit = decay(curve.x, whole[:, index], used[:, index])

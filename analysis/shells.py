@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analysis.perturbation import bootstrap
 from analysis.perturbation import configurations as cases
 from analysis.perturbation.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, draw, respond
 from learn.models import checkpoint
 from simulate.files import store, tables
+from simulate.liquid import statistics
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
@@ -40,19 +40,10 @@ COLUMNS = (
 SENSITIVITY_COLUMNS = ("time", "distance", "n_pairs", "rms_gradient")
 
 
-def correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Return Pearson's correlation of two arrays (P,) over the entries both have, NaN where it is not defined."""
-    both = np.isfinite(first) & np.isfinite(second)
-    first, second = first[both], second[both]
-    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return np.nan
-    return float(np.corrcoef(first, second)[0, 1])
-
-
 def table(responses: Responses, plan: Plan) -> list[dict]:
     """Return one row per time, kind, shell and delta, with the columns of the file."""
     rows = []
-    drawn = bootstrap.draws(responses.case)
+    drawn = statistics.resamples(responses.case)
     for index, time in enumerate(responses.time):
         full, truth = responses.full[index], responses.truth[index]
         for kind in plan.kinds:
@@ -72,27 +63,16 @@ def _row(kind: str, changed: np.ndarray, full: np.ndarray, truth: np.ndarray, dr
     weights = drawn[:, counted]
     with np.errstate(invalid="ignore", divide="ignore"):
         sizes = np.sqrt(weights @ change**2 / weights.sum(axis=1))
-        correlations = _correlations(changed[counted], full[counted], weights)
+    correlations = statistics.correlations(changed[counted], full[counted], weights)
+    known = counted & np.isfinite(truth)
     return {
         "n_particles": int(counted.sum()),
-        "correlation_with_full": np.nan if derivative else correlation(changed, full),
-        "correlation_with_truth": np.nan if derivative else correlation(changed, truth),
+        "correlation_with_full": np.nan if derivative else statistics.correlation(changed[counted], full[counted]),
+        "correlation_with_truth": np.nan if derivative else statistics.correlation(changed[known], truth[known]),
         "rms_change": np.sqrt((change**2).mean()) if len(change) else np.nan,
         "correlation_with_full_error": np.nan if derivative else correlations.std(),
         "rms_change_error": sizes.std(),
     }
-
-
-def _correlations(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return Pearson's correlation (B,) of two arrays (P,), entries counted `weights` (B, P) times."""
-    counts = weights.sum(axis=1)
-
-    def covariance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return weights @ (x * y) / counts - (weights @ x) * (weights @ y) / counts**2
-
-    # Around the mean of all: what is subtracted is small.
-    first, second = (x - x.mean() if len(x) else x for x in (first, second))
-    return covariance(first, second) / np.sqrt(covariance(first, first) * covariance(second, second))
 
 
 def sensitivity_table(responses: Responses) -> list[dict]:

@@ -13,6 +13,7 @@ from learn.data import dataset
 from learn.data.dataset import Sample
 from simulate.files import store, tables
 from simulate.liquid.kob_andersen import SPECIES
+from simulate.liquid.statistics import correlation
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
@@ -32,13 +33,6 @@ COLUMNS = (
     "n_train",
     "n_test",
 )
-
-
-def correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Return Pearson's correlation; NaN where either does not vary."""
-    x, y = x - x.mean(), y - y.mean()
-    norm = np.sqrt((x**2).sum() * (y**2).sum())
-    return float((x * y).sum() / norm) if norm > 0 else np.nan
 
 
 def reliability(sample: Sample, species: str) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulate.liquid.scattering import self_intermediate_scattering
+from simulate.liquid.statistics import displacements, jackknife_error, standard_error, susceptibility
 
 OVERLAP_DISTANCE = 0.3
 # Lags closer than this factor are not both kept.
@@ -66,14 +67,12 @@ def overlap(distance: np.ndarray) -> np.ndarray:
 def chi_4(overlaps: np.ndarray, n_particles: int) -> float:
     """Return chi_4 = N (<Q^2> - <Q>^2) from the overlaps (runs, origins) at one lag.
 
-    N times the variance over the origins of a run (their number as divisor), averaged over the runs, plus the variance
-    between the runs' means (runs - 1 as divisor, as in `analysis.heterogeneity.susceptibility`): together unbiased
-    where origins are independent. Within one run NVE keeps the energy; samples drawn at one temperature bring its
-    fluctuations in. One run or few origins give too small a value.
+    N times the variance over the origins of a run (their number as divisor), averaged over the runs, plus the
+    `susceptibility` between runs: together unbiased where origins are independent. Within one run NVE keeps the energy;
+    samples of one temperature bring its fluctuations in. One run or few origins give too small a value.
     """
-    within = overlaps.var(axis=1).mean()
-    between = overlaps.mean(axis=1).var(ddof=1) if len(overlaps) > 1 else 0.0
-    return n_particles * (within + between)
+    within = n_particles * overlaps.var(axis=1).mean()
+    return within + float(np.nan_to_num(susceptibility(overlaps.mean(axis=1), n_particles)))
 
 
 def crossing(time: np.ndarray, correlation: np.ndarray, value: float) -> float:
@@ -123,7 +122,7 @@ def relax(time: np.ndarray, runs: list[np.ndarray]) -> Relaxation:
     overlaps = [np.empty((len(runs), len(group))) for group in pairs]
     for run, positions in enumerate(runs):
         for index, group in enumerate(pairs):
-            distances = (_distances(positions, *pair) for pair in group)
+            distances = (displacements(positions[start], positions[end]) for start, end in group)
             values = np.array([(self_intermediate_scattering(r), (r**2).mean(), overlap(r)) for r in distances])
             scattering[run, index], msd[run, index] = values[:, :2].mean(axis=0)
             overlaps[index][run] = values[:, 2]
@@ -134,37 +133,24 @@ def relax(time: np.ndarray, runs: list[np.ndarray]) -> Relaxation:
         time=lag,
         n_pairs=np.array([len(group) for group in pairs]),
         F_s=scattering.mean(axis=0),
-        F_s_error=_standard_error(scattering),
+        F_s_error=standard_error(scattering),
         msd=msd.mean(axis=0),
-        msd_error=_standard_error(msd),
+        msd_error=standard_error(msd),
         overlap=mean_overlap.mean(axis=0),
-        overlap_error=_standard_error(mean_overlap),
+        overlap_error=standard_error(mean_overlap),
         chi_4=fluctuation,
         chi_4_error=fluctuation_error,
         tau_alpha=crossing(lag, scattering.mean(axis=0), 1 / np.e),
-        tau_alpha_error=_jackknife([crossing(lag, rest, 1 / np.e) for rest in _leave_one_out(scattering)]),
+        tau_alpha_error=_tau_alpha_error(lag, scattering),
         diffusion=diffusion(lag, msd.mean(axis=0)),
     )
 
 
-def _distances(positions: np.ndarray, start: int, end: int) -> np.ndarray:
-    vectors = positions[end].astype(np.float64) - positions[start]
-    return np.sqrt((vectors**2).sum(axis=-1))
-
-
-def _standard_error(values: np.ndarray) -> np.ndarray:
-    if len(values) < 2:
-        return np.full(values.shape[1:], np.nan)
-    return values.std(axis=0, ddof=1) / np.sqrt(len(values))
-
-
-def _leave_one_out(values: np.ndarray) -> list[np.ndarray]:
-    return [np.delete(values, run, axis=0).mean(axis=0) for run in range(len(values))] if len(values) > 1 else []
-
-
-def _jackknife(left_out: list[float]) -> float:
-    """Return the jackknife standard error from the estimates with one run left out each."""
-    return float(np.sqrt((len(left_out) - 1) * np.var(left_out))) if len(left_out) > 1 else np.nan
+def _tau_alpha_error(lag: np.ndarray, scattering: np.ndarray) -> float:
+    if len(scattering) < 2:
+        return np.nan
+    left_out = [np.delete(scattering, run, axis=0).mean(axis=0) for run in range(len(scattering))]
+    return float(jackknife_error(np.array([crossing(lag, rest, 1 / np.e) for rest in left_out])))
 
 
 def _jackknifed_chi_4(overlaps: np.ndarray, n_particles: int) -> tuple[float, float]:
@@ -172,4 +158,4 @@ def _jackknifed_chi_4(overlaps: np.ndarray, n_particles: int) -> tuple[float, fl
         # Two runs leave one each, whose spread says nothing about the variance between runs.
         return chi_4(overlaps, n_particles), np.nan
     left_out = [chi_4(np.delete(overlaps, run, axis=0), n_particles) for run in range(len(overlaps))]
-    return chi_4(overlaps, n_particles), _jackknife(left_out)
+    return chi_4(overlaps, n_particles), float(jackknife_error(np.array(left_out)))

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from analysis.figures import style
-from analysis.propensity import displacements, reliability
 from simulate.files import store
 from simulate.liquid import kob_andersen
+from simulate.liquid.statistics import displacements, reliability
 from simulate.stage import command, options
 
 SUPERCELL_SEED, SEPARATE_SEED = 1, 2

@@ -56,17 +56,6 @@ def test_exact_exponential():
     assert np.isnan(heterogeneity.correlation_length(r, np.zeros(len(r))))
 
 
-def test_susceptibility_of_independent_particles():
-    """N var(mean) / mean^2 = var / mean^2 of one particle; particles moving in groups of 10: ten times that."""
-    values = np.random.default_rng(4).gamma(4, 0.1, (4000, 50, 1))
-    for size in (1, 10):
-        together = np.repeat(values, size, axis=2).reshape(4000, -1)
-        found = heterogeneity.susceptibility(together.mean(axis=1)[:, None], together.shape[1])[0]
-        # A variance from 4000 configurations: 2.2 %; four of these. Gamma(4): var / mean^2 = 1/4.
-        assert found == pytest.approx(size / 4, rel=0.09)
-    assert np.isnan(heterogeneity.susceptibility(np.ones((1, 2)), 5)).all()
-
-
 def test_noise_is_taken_out_of_the_normalisation():
     """A field correlated at all distances of a bin, measured with noise: C(r) of the field without noise."""
     generator = np.random.default_rng(5)

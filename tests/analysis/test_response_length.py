@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from analysis import response_length
-from analysis.perturbation import bootstrap
 from analysis.response_length import Curve
 from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
@@ -85,17 +84,6 @@ def test_sensitivity_is_fitted_from_the_first_neighbours_to_rounding():
     assert row["fit_from"] == 1.125
     # 5 x 1e-6 = exp(-x / 0.3) at x = 3.7.
     assert row["fit_to"] == 3.625
-
-
-def test_a_resample_draws_configurations_then_particles():
-    case = np.repeat([3, 7, 9], [5, 10, 20])
-    random = np.random.default_rng(2)
-    draws = np.array([bootstrap.resampled(case, random) for _ in range(300)])
-    drawn = np.array([draws[:, case == name].sum(axis=1) / (case == name).sum() for name in (3, 7, 9)])
-    # Whole configurations, three in all; each once on average (300 draws of variance 2/3: 5 %; four of these).
-    assert (drawn == np.rint(drawn)).all()
-    assert (drawn.sum(axis=0) == 3).all()
-    np.testing.assert_allclose(drawn.mean(axis=1), 1, atol=0.2)
 
 
 def test_file_to_file(tmp_path, monkeypatch):

@@ -64,7 +64,7 @@ rule response_length:
     input:
         responses=shells_of("<results>/{temperature}/{network}/{time}/seed{seed}", ".h5"),
         graphs="<results>/{temperature}/graphs.h5",
-        code=code("analysis/response_length.py", "analysis/perturbation/bootstrap.py"),
+        code=code("analysis/response_length.py"),
     output:
         "<results>/{temperature}/{network}/{time}/seed{seed}/response_length.csv",
     log:

@@ -13,7 +13,7 @@ TRAINING = ("model", "recipe", "learning_rate", "epochs", "precision", "control"
 # What the answers of analysis.shells follow from.
 RESPONSES = (
     "analysis/shells.py",
-    *(f"analysis/perturbation/{name}.py" for name in ("configurations", "responses", "surroundings", "bootstrap")),
+    *(f"analysis/perturbation/{name}.py" for name in ("configurations", "responses", "surroundings")),
     "learn/models/bapst2020/partial.py",
 )
 
