@@ -88,4 +88,4 @@ rule plan:
         samples=f"--samples {len(PUBLISHED)}" if PUBLISHED else "",
         output=PLAN,
     shell:
-        "python -m analysis.plan {params.config:q} {params.samples} --output {params.output:q} 2>&1 | tee {log}"
+        "python -P -m analysis.plan {params.config:q} {params.samples} --output {params.output:q} 2>&1 | tee {log:q}"

@@ -129,7 +129,7 @@ def test_controls_never_go_on_from_trained_weights(in_process, tmp_path):
     settings = ("--config", network, "shells={controls: [untrained, shuffled]}", where)
     code, output = in_process("-p", "models", "shells", "--configfile", "tests/config.yaml", *settings)
     assert code == 0, output
-    trainings = [line for line in output.splitlines() if "python -m learn.train" in line]
+    trainings = [line for line in output.splitlines() if "python -P -m learn.train" in line]
     assert any("--control shuffled" in line for line in trainings)
     assert any("--start" in line for line in trainings)
     assert not any("--start" in line and "--control" in line for line in trainings)

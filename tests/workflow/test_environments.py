@@ -22,7 +22,7 @@ def rules() -> dict[str, tuple[str, str]]:
     found = {}
     for path in (ROOT / "workflow/rules").glob("*.smk"):
         for name, body in RULE.findall(path.read_text()):
-            module = re.search(r"python -m ([\w.]+)", body)
+            module = re.search(r"python -P -m ([\w.]+)", body)
             conda = re.search(r'conda:\s+"\.\./\.\./envs/([\w.]+)"', body)
             if name == "settings":
                 # Prints the configuration, by the shell alone.

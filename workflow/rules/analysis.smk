@@ -27,9 +27,10 @@ rule shell_response:
         deltas=config["shells"]["deltas"],
         options=marked_particles(),
     shell:
-        "python -m analysis.shells {input.model} {input.graphs} {output.table} --responses {output.responses}"
+        "python -P -m analysis.shells {input.model:q} {input.graphs:q} {output.table:q}"
+        " --responses {output.responses:q}"
         " --kind removal gap --shells {wildcards.reach} {params.metric} --delta {params.deltas} {params.options}"
-        " --threads {threads} > {log} 2>&1"
+        " --threads {threads} > {log:q} 2>&1"
 
 
 rule shell_gradient:
@@ -54,9 +55,10 @@ rule shell_gradient:
         options=marked_particles(),
     shell:
         # Seven recurrences see seven edges far.
-        "python -m analysis.shells {input.model} {input.graphs} {output.table} --responses {output.responses}"
-        " --sensitivity {output.sensitivity} --kind gradient --shells 1 2 3 4 5 6 7 {params.options}"
-        " --threads {threads} > {log} 2>&1"
+        "python -P -m analysis.shells {input.model:q} {input.graphs:q} {output.table:q}"
+        " --responses {output.responses:q}"
+        " --sensitivity {output.sensitivity:q} --kind gradient --shells 1 2 3 4 5 6 7 {params.options}"
+        " --threads {threads} > {log:q} 2>&1"
 
 
 rule response_length:
@@ -74,8 +76,8 @@ rule response_length:
     params:
         temperature=number,
     shell:
-        "python -m analysis.response_length {input.responses} --temperature {params.temperature}"
-        " --graphs {input.graphs} --output {output} > {log} 2>&1"
+        "python -P -m analysis.response_length {input.responses:q} --temperature {params.temperature}"
+        " --graphs {input.graphs:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule heterogeneity:
@@ -94,8 +96,8 @@ rule heterogeneity:
     params:
         temperature=number,
     shell:
-        "python -m analysis.heterogeneity {input.graphs} {output.arrays} --predictions {input.predictions}"
-        " --temperature {params.temperature} --table {output.table} > {log} 2>&1"
+        "python -P -m analysis.heterogeneity {input.graphs:q} {output.arrays:q} --predictions {input.predictions:q}"
+        " --temperature {params.temperature} --table {output.table:q} > {log:q} 2>&1"
 
 
 rule transfer:
@@ -116,8 +118,8 @@ rule transfer:
         trained_at=number,
         tested_at=lambda wildcards: float(wildcards.tested[1:]),
     shell:
-        "python -m analysis.transfer {output} --models {input.model} --trained-at {params.trained_at}"
-        " --graphs {input.graphs} --tested-at {params.tested_at} --threads {threads} > {log} 2>&1"
+        "python -P -m analysis.transfer {output:q} --models {input.model:q} --trained-at {params.trained_at}"
+        " --graphs {input.graphs:q} --tested-at {params.tested_at} --threads {threads} > {log:q} 2>&1"
 
 
 rule radial_distribution:
@@ -132,4 +134,5 @@ rule radial_distribution:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m analysis.radial_distribution {input.samples} --bin-width 0.02 --output {output} > {log} 2>&1"
+        "python -P -m analysis.radial_distribution {input.samples:q} --bin-width 0.02 --output {output:q}"
+        " > {log:q} 2>&1"

@@ -86,6 +86,7 @@ def per_network(name, temperatures=None, networks=None):
 
 def training_options(wildcards):
     """What of a network's settings the training wants to know (Snakemake sees no change in params made from `input`)."""
+    ""
     settings = (config["networks"] | CONTROLS)[wildcards.network]
     options = [f"--{name.replace('_', '-')} {settings[name]}" for name in TRAINING if name in settings]
     options += [f"--time-index {list(TIMES).index(wildcards.time)}"] if wildcards.time != "all" else []
@@ -164,9 +165,11 @@ def figure_options(files):
     """The report's options: figures by kind, which is the first part of their name."""
     pictures = [file for file in files if file.endswith(".svg")]
     kinds = dict.fromkeys(Path(file).stem.split("_")[0] for file in pictures)
-    return " ".join(
-        f"--{kind} {' '.join(file for file in pictures if Path(file).stem.split('_')[0] == kind)}" for kind in kinds
-    )
+    return [
+        word
+        for kind in kinds
+        for word in (f"--{kind}", *(file for file in pictures if Path(file).stem.split("_")[0] == kind))
+    ]
 
 
 def folder(name):
@@ -185,4 +188,5 @@ def plan_configuration():
 
 def plan_options(wildcards, input):
     """The report's options where there is a plan."""
-    return f"--plan {PLAN} --results {folder('results')} --benchmarks {folder('benchmarks')}" if input.plan else ""
+    where = ["--plan", PLAN, "--results", folder("results"), "--benchmarks", folder("benchmarks")]
+    return where if input.plan else []

@@ -23,8 +23,8 @@ rule graphs:
         cutoff=config["graph"]["cutoff"],
         split=config["split"],
     shell:
-        "python -m learn.graph {params.folders} --identities {params.identities:q} --cutoff {params.cutoff}"
-        " --validation {params.split[validation]} --test {params.split[test]} --output {output} > {log} 2>&1"
+        "python -P -m learn.graph {params.folders:q} --identities {params.identities:q} --cutoff {params.cutoff}"
+        " --validation {params.split[validation]} --test {params.split[test]} --output {output:q} > {log:q} 2>&1"
 
 
 rule train:
@@ -47,10 +47,10 @@ rule train:
     params:
         options=training_options,
         device=config["training"]["device"],
-        start=lambda wildcards, input: f"--start {input.start}" if input.start else "",
+        start=lambda wildcards, input: ["--start", input.start] if input.start else [],
     shell:
-        "python -m learn.train {input.graphs} {params.options} {params.start} --seed {wildcards.seed}"
-        " --device {params.device} --output {output.model} --history {output.history} > {log} 2>&1"
+        "python -P -m learn.train {input.graphs:q} {params.options} {params.start:q} --seed {wildcards.seed}"
+        " --device {params.device} --output {output.model:q} --history {output.history:q} > {log:q} 2>&1"
 
 
 rule evaluate:
@@ -72,8 +72,9 @@ rule evaluate:
         species=config["species"],
         source="published" if PUBLISHED else "simulated",
     shell:
-        "python -m learn.evaluate {input.model} {input.graphs} --name {wildcards.network} --species {params.species}"
-        " --source {params.source} --predictions {output.predictions} --scores {output.scores} > {log} 2>&1"
+        "python -P -m learn.evaluate {input.model:q} {input.graphs:q} --name {wildcards.network}"
+        " --species {params.species}"
+        " --source {params.source} --predictions {output.predictions:q} --scores {output.scores:q} > {log:q} 2>&1"
 
 
 rule baselines:
@@ -96,8 +97,8 @@ rule baselines:
         species=config["species"],
         source="published" if PUBLISHED else "simulated",
     shell:
-        "python -m learn.baselines {input.graphs} --names {params.names} --species {params.species}"
-        " --source {params.source} --output {output} > {log} 2>&1"
+        "python -P -m learn.baselines {input.graphs:q} --names {params.names} --species {params.species}"
+        " --source {params.source} --output {output:q} > {log:q} 2>&1"
 
 
 rule metrics:
@@ -112,4 +113,4 @@ rule metrics:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m analysis.metrics {input} --output {output} > {log} 2>&1"
+        "python -P -m analysis.metrics {input:q} --output {output:q} > {log:q} 2>&1"

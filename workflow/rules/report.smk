@@ -14,7 +14,7 @@ rule figure_relaxation:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m analysis.figures.relaxation {input.files} --output {output.svg} > {log} 2>&1"
+        "python -P -m analysis.figures.relaxation {input.files:q} --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule figure_structure:
@@ -31,8 +31,9 @@ rule figure_structure:
     params:
         temperatures=lambda wildcards, input: [temperature_of(file) for file in input.files],
     shell:
-        "python -m analysis.figures.structure {input.files} --temperatures {params.temperatures} --output {output.svg}"
-        " > {log} 2>&1"
+        "python -P -m analysis.figures.structure {input.files:q} --temperatures {params.temperatures}"
+        " --output {output.svg:q}"
+        " > {log:q} 2>&1"
 
 
 rule figure_graph:
@@ -49,8 +50,9 @@ rule figure_graph:
     params:
         temperature=number,
     shell:
-        "python -m analysis.figures.graph {input.graphs} --temperature {params.temperature} --output {output.svg}"
-        " > {log} 2>&1"
+        "python -P -m analysis.figures.graph {input.graphs:q} --temperature {params.temperature}"
+        " --output {output.svg:q}"
+        " > {log:q} 2>&1"
 
 
 rule figure_maps:
@@ -68,8 +70,8 @@ rule figure_maps:
     params:
         temperature=number,
     shell:
-        "python -m analysis.figures.maps {input.graphs} {input.predictions} --temperature {params.temperature}"
-        " --output {output.svg} > {log} 2>&1"
+        "python -P -m analysis.figures.maps {input.graphs:q} {input.predictions:q} --temperature {params.temperature}"
+        " --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule figure_scatter:
@@ -87,8 +89,9 @@ rule figure_scatter:
     params:
         temperature=number,
     shell:
-        "python -m analysis.figures.scatter {input.graphs} {input.predictions} --temperature {params.temperature}"
-        " --output {output.svg} > {log} 2>&1"
+        "python -P -m analysis.figures.scatter {input.graphs:q} {input.predictions:q}"
+        " --temperature {params.temperature}"
+        " --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule figure_pearson:
@@ -104,10 +107,10 @@ rule figure_pearson:
     conda:
         "../../envs/analysis.yaml"
     params:
-        relaxation=lambda wildcards, input: (f"--relaxation {input.relaxation}" if input.relaxation else ""),
+        relaxation=lambda wildcards, input: ["--relaxation", *input.relaxation] if input.relaxation else [],
     shell:
-        "python -m analysis.figures.pearson {input.metrics} {params.relaxation} --species {wildcards.species}"
-        " --output {output.svg} > {log} 2>&1"
+        "python -P -m analysis.figures.pearson {input.metrics:q} {params.relaxation:q} --species {wildcards.species}"
+        " --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule figure_response:
@@ -124,8 +127,9 @@ rule figure_response:
     params:
         temperatures=lambda wildcards, input: [temperature_of(file) for file in input.files],
     shell:
-        "python -m analysis.figures.response {input.files} --temperatures {params.temperatures} --output {output.svg}"
-        " > {log} 2>&1"
+        "python -P -m analysis.figures.response {input.files:q} --temperatures {params.temperatures}"
+        " --output {output.svg:q}"
+        " > {log:q} 2>&1"
 
 
 rule figure_length:
@@ -142,10 +146,11 @@ rule figure_length:
     conda:
         "../../envs/analysis.yaml"
     params:
-        relaxation=lambda wildcards, input: (f"--relaxation {input.relaxation}" if input.relaxation else ""),
+        relaxation=lambda wildcards, input: ["--relaxation", *input.relaxation] if input.relaxation else [],
     shell:
-        "python -m analysis.figures.length {input.lengths} --heterogeneity {input.heterogeneity} {params.relaxation}"
-        " --output {output.svg} > {log} 2>&1"
+        "python -P -m analysis.figures.length {input.lengths:q}"
+        " --heterogeneity {input.heterogeneity:q} {params.relaxation:q}"
+        " --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule figure_heterogeneity:
@@ -160,7 +165,7 @@ rule figure_heterogeneity:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m analysis.figures.heterogeneity {input.files} --output {output.svg} > {log} 2>&1"
+        "python -P -m analysis.figures.heterogeneity {input.files:q} --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule figure_transfer:
@@ -175,7 +180,7 @@ rule figure_transfer:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m analysis.figures.transfer {input.files} --output {output.svg} > {log} 2>&1"
+        "python -P -m analysis.figures.transfer {input.files:q} --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule figure_curve:
@@ -192,7 +197,8 @@ rule figure_curve:
     params:
         species=config["species"][0],
     shell:
-        "python -m analysis.figures.curve {input.metrics} --species {params.species} --output {output.svg} > {log} 2>&1"
+        "python -P -m analysis.figures.curve {input.metrics:q} --species {params.species} --output {output.svg:q}"
+        " > {log:q} 2>&1"
 
 
 rule figure_training:
@@ -209,7 +215,8 @@ rule figure_training:
     params:
         labels=lambda wildcards, input: [network_label(file) for file in input.files],
     shell:
-        "python -m analysis.figures.training {input.files} --labels {params.labels:q} --output {output.svg} > {log} 2>&1"
+        "python -P -m analysis.figures.training {input.files:q} --labels {params.labels:q} --output {output.svg:q}"
+        " > {log:q} 2>&1"
 
 
 rule settings:
@@ -224,7 +231,7 @@ rule settings:
     params:
         text=yaml.safe_dump(config, sort_keys=False),
     shell:
-        "printf '%s' {params.text:q} > {output} 2> {log}"
+        "printf '%s' {params.text:q} > {output:q} 2> {log:q}"
 
 
 rule report:
@@ -262,7 +269,7 @@ rule report:
         species=config["species"][0],
         plan=plan_options,
     shell:
-        "python -m analysis.report --metrics {input.metrics} --species {params.species} {params.figures}"
-        " --graphs {input.graphs} --predictions {input.predictions} --temperature {params.temperature}"
-        " --sources {input.sources} --configuration {input.configuration} {params.plan} --output {output}"
-        " > {log} 2>&1"
+        "python -P -m analysis.report --metrics {input.metrics:q} --species {params.species} {params.figures:q}"
+        " --graphs {input.graphs:q} --predictions {input.predictions:q} --temperature {params.temperature}"
+        " --sources {input.sources:q} --configuration {input.configuration:q} {params.plan:q} --output {output:q}"
+        " > {log:q} 2>&1"

@@ -22,8 +22,8 @@ if "published" in config:
             temperature=number,
             times=published_times(),
         shell:
-            "python -m simulate.published {input} --temperature {params.temperature} {params.times}"
-            " --sample {output.sample} --ensemble {output.ensemble} > {log} 2>&1"
+            "python -P -m simulate.published {input:q} --temperature {params.temperature} {params.times}"
+            " --sample {output.sample:q} --ensemble {output.ensemble:q} > {log:q} 2>&1"
 
 else:
 
@@ -48,12 +48,12 @@ else:
             protocol=config["equilibration"],
             allow=("--allow-unequilibrated" if config["equilibration"]["allow_unequilibrated"] else ""),
         shell:
-            "python -m simulate.equilibrate --temperature {params.temperature} --sample {params.sample}"
+            "python -P -m simulate.equilibrate --temperature {params.temperature} --sample {params.sample}"
             " --seed {params.seed} --particles {params.liquid[particles]} --density {params.liquid[density]}"
             " --melt-temperature {params.protocol[melt_temperature]} --melt-time {params.protocol[melt_time]}"
             " --cooling-time {params.protocol[cooling_time]} --relaxation-times {params.protocol[relaxation_times]}"
             " --time-step {params.simulation[time_step]} --platform {params.simulation[platform]} {params.allow}"
-            " --output {output} > {log} 2>&1"
+            " --output {output:q} > {log:q} 2>&1"
 
     rule relaxation_run:
         """Follow the relaxation of one sample."""
@@ -76,10 +76,10 @@ else:
             simulation=config["simulation"],
             duration=config["relaxation"]["duration"],
         shell:
-            "python -m simulate.relaxation_run --configuration {input} --temperature {params.temperature}"
+            "python -P -m simulate.relaxation_run --configuration {input:q} --temperature {params.temperature}"
             " --sample {params.sample} --seed {params.seed} --duration {params.duration}"
             " --time-step {params.simulation[time_step]} --platform {params.simulation[platform]}"
-            " --output {output} > {log} 2>&1"
+            " --output {output:q} > {log:q} 2>&1"
 
     rule relaxation:
         """F_s, mean-squared displacement, tau_alpha, and from them the sampling times.
@@ -103,8 +103,8 @@ else:
             times=[str(t) for t in config["times"]],
             time_step=config["simulation"]["time_step"],
         shell:
-            "python -m analysis.relaxation {input} --times {params.times:q} --time-step {params.time_step}"
-            " --output {output} > {log} 2>&1"
+            "python -P -m analysis.relaxation {input:q} --times {params.times:q} --time-step {params.time_step}"
+            " --output {output:q} > {log:q} 2>&1"
 
     rule isoconfigurational:
         """Many runs from one configuration, each with fresh Maxwell-Boltzmann velocities."""
@@ -128,10 +128,11 @@ else:
             runs=config["runs"],
             simulation=config["simulation"],
         shell:
-            "python -m simulate.isoconfigurational --configuration {input.sample} --times-from {input.relaxation}"
+            "python -P -m simulate.isoconfigurational --configuration {input.sample:q}"
+            " --times-from {input.relaxation:q}"
             " --temperature {params.temperature} --sample {params.sample} --seed {params.seed} --runs {params.runs}"
             " --integrator {params.simulation[integrator]} --time-step {params.simulation[time_step]}"
-            " --platform {params.simulation[platform]} --output {output} > {log} 2>&1"
+            " --platform {params.simulation[platform]} --output {output:q} > {log:q} 2>&1"
 
 
 rule inherent:
@@ -150,7 +151,7 @@ rule inherent:
     params:
         platform=config["simulation"]["platform"],
     shell:
-        "python -m simulate.inherent_structure {input} {output} --platform {params.platform} > {log} 2>&1"
+        "python -P -m simulate.inherent_structure {input:q} {output:q} --platform {params.platform} > {log:q} 2>&1"
 
 
 rule propensity:
@@ -167,4 +168,4 @@ rule propensity:
     resources:
         **needs("propensity"),
     shell:
-        "python -m analysis.propensity {input.ensemble} {output} > {log} 2>&1"
+        "python -P -m analysis.propensity {input.ensemble:q} {output:q} > {log:q} 2>&1"
