@@ -18,7 +18,7 @@ import yaml
 
 from analysis.accounts import costs
 from simulate.files import tables
-from simulate.files.formats import Configuration
+from simulate.liquid.configuration import Configuration
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 

@@ -53,8 +53,8 @@ def files(folder: Path) -> list[Path]:
 
 def described(path: Path, time: float, cache: Path | None) -> Described:
     """Read, minimise and describe one configuration; inherent positions are kept in `cache` where given."""
-    from simulate.files.formats import Configuration
-    from simulate.inherent_structure import minimise
+    from simulate.liquid.configuration import Configuration
+    from simulate.liquid.minimisation import inherent_structure
 
     ensemble = published.read_botan(path, time)
     start = Configuration(ensemble.positions, ensemble.types, ensemble.box, ensemble.temperature)
@@ -62,7 +62,7 @@ def described(path: Path, time: float, cache: Path | None) -> Described:
     if kept is not None and kept.is_file():
         place = store.read(kept, "inherent", ("inherent_positions",))["inherent_positions"]
     else:
-        found = minimise(start)
+        found = inherent_structure(start)
         place = found.positions
         if kept is not None:
             arrays = {"positions": start.positions, "types": start.types, "box": start.box}

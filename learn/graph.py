@@ -84,7 +84,7 @@ def read_sample(source: Path) -> dict[str, np.ndarray]:
         quenched = store.read(source / "inherent.h5", "inherent", ("inherent_positions", "positions"))
         if not np.array_equal(quenched["positions"], sample["positions"]):
             raise InputError(f"{source / 'inherent.h5'}: of other positions than sample.h5")
-        optional = ("inherent_positions", "inherent_energy", "cage_positions")
+        optional = ("inherent_positions", "inherent_energy")
         sample |= {name: quenched[name] for name in optional if name in quenched}
     return sample
 

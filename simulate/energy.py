@@ -9,9 +9,9 @@ import json
 import numpy as np
 
 from simulate.files import formats as configuration
-from simulate.files.formats import Configuration
 from simulate.liquid import kob_andersen
 from simulate.liquid.box import neighbour_pairs
+from simulate.liquid.configuration import Configuration
 from simulate.stage import command, options
 
 # Pairs nearer than this, in both directions and without self, are the edges of the published graphs.

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
-import openmm
 
 from simulate.files import restart, store
 from simulate.liquid import dynamics, kob_andersen, platform
 from simulate.liquid import equilibrium as evidence
 from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.liquid.minimisation import minimise
 from simulate.liquid.platform import Device
 from simulate.stage import command, options, seeds
 from simulate.stage.command import InputError
@@ -81,12 +81,7 @@ def start(
     basis = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     sites = ((corners + basis).reshape(-1, 3) + 0.25) / cells * box
     positions = sites[generator.permutation(len(sites))[:n]]
-    context = openmm.Context(
-        dynamics.system(types, box), openmm.VerletIntegrator(0.001), device.platform, device.properties
-    )
-    context.setPositions(positions)
-    openmm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
-    return context.getState(positions=True).getPositions(asNumpy=True)._value, types, box
+    return minimise(positions, types, box, device, tolerance=10.0, iterations=200), types, box
 
 
 def equilibrate(
@@ -127,7 +122,7 @@ def main() -> None:
     arguments = _arguments()
     if arguments.melt_temperature < arguments.temperature:
         raise InputError(f"--melt-temperature: {arguments.melt_temperature}, expected at least --temperature")
-    device = platform.choose(arguments.platform, arguments.threads, arguments.precision)
+    device = platform.choose(arguments.platform, arguments.precision)
     platform.announce(device)
     # Whether a failing sample may be written does not change the run: it may be said on a second try.
     settings = options.settings(arguments, leave_out=("allow_unequilibrated",)) | {"platform": device.label}

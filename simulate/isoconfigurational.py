@@ -13,8 +13,8 @@ import numpy as np
 
 from simulate.files import formats as configuration
 from simulate.files import restart, store
-from simulate.files.formats import Configuration
 from simulate.liquid import dynamics, ensemble, platform
+from simulate.liquid.configuration import Configuration
 from simulate.liquid.dynamics import Dynamics, Engine
 from simulate.liquid.platform import Device
 from simulate.stage import command, options
@@ -62,7 +62,7 @@ def main() -> None:
     arguments = _arguments()
     start = configuration.read(arguments.configuration)
     times = sampling_times(arguments.times, arguments.times_from)
-    device = platform.choose(arguments.platform, precision=arguments.precision)
+    device = platform.choose(arguments.platform, arguments.precision)
     platform.announce(device)
     # How many run at once changes nothing; neither does the configuration's name.
     settings = options.settings(arguments, ("configuration", "times_from", "threads", "at_once", "exact"))

@@ -64,7 +64,7 @@ def frame_steps(total: int, origins: int, per_decade: int) -> np.ndarray:
 def main() -> None:
     arguments = _arguments()
     start = configuration.read(arguments.configuration)
-    device = platform.choose(arguments.platform, arguments.threads, arguments.precision)
+    device = platform.choose(arguments.platform, arguments.precision)
     platform.announce(device)
     length = arguments.duration * expected_tau_alpha(arguments.temperature)
     steps = frame_steps(int(np.ceil(length / arguments.time_step)), arguments.origins, arguments.frames_per_decade)

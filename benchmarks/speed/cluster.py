@@ -1,6 +1,6 @@
 """What a queue costs: trivial jobs through SLURM one by one, as an array and in groups, beside plain snakemake.
 
-    python -m benchmarks.cluster --jobs 2000 --single 20
+    python -m benchmarks.speed.cluster --jobs 2000 --single 20
 
 starts the test cluster of tests/cluster, runs `--jobs` jobs that only touch a file in groups of `--group`, and
 `--single` of them one by one and as one array (plainly five times as many); prints wall seconds, seconds per job, the
@@ -64,7 +64,7 @@ def scheduler_seconds(folder: Path) -> float:
 
 def main() -> None:
     """Run all ways, one after another, and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.cluster", description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--single", type=int, default=20)
     parser.add_argument("--group", type=int, default=50)

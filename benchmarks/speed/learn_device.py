@@ -17,10 +17,10 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
-from benchmarks.learn import compiled, geometric, liquid, plain, step
-from benchmarks.on_cuda import CUDA, TORCH, Settings, attempt, median, milliseconds, on_device, recorded, set_to
 
 from benchmarks import learn_trainings
+from benchmarks.speed.learn import compiled, geometric, liquid, plain, step
+from benchmarks.speed.on_cuda import CUDA, TORCH, Settings, attempt, median, milliseconds, on_device, recorded, set_to
 from learn.models.bapst2020.model import RECURRENCES, WIDTH, Bapst2020
 
 STEPS = 10

@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 
 import torch
-from benchmarks.on_cuda import CUDA, TORCH, Settings, attempt, median, recorded, set_to
 
+from benchmarks.speed.on_cuda import CUDA, TORCH, Settings, attempt, median, recorded, set_to
 from learn.models.bapst2020.model import Bapst2020
 from learn.models.bapst2020.recipe import RECIPES
 from learn.training.loop import Batch, fit

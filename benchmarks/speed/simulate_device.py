@@ -1,7 +1,7 @@
 """Aggregate particle-steps per second of the ways to fill a device, against one plain context.
 
-    python -m benchmarks.simulate_device                      # the fastest platform that works here, N = 4096
-    python -m benchmarks.simulate_device --platform CPU --particles 256 --at-once 1 2 --supercell 1 2 --seconds 1
+    python -m benchmarks.speed.simulate_device                      # the fastest platform that works here, N = 4096
+    python -m benchmarks.speed.simulate_device --platform CPU --particles 256 --at-once 1 2 --supercell 1 2 --seconds 1
 
 Ways: several contexts in threads of one process, or in processes of their own (on NVIDIA they overlap where MPS runs,
 else they take turns), supercells, precisions, and a thread that spins while it waits for the device, instead of
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import openmm
-from benchmarks.simulate import TEMPERATURE, liquid
 
-from simulate.files.formats import Configuration
+from benchmarks.speed.simulate import TEMPERATURE, liquid
 from simulate.liquid import dynamics, ensemble, platform
+from simulate.liquid.configuration import Configuration
 from simulate.liquid.dynamics import Dynamics, Engine
 from simulate.stage import command
 from simulate.stage.command import InputError

@@ -1,7 +1,7 @@
 """U, P and the first peaks of g_AA and g_AB from LAMMPS, which shares no code with `simulate`.
 
-    python -m benchmarks.simulate_structure --temperature 2.0 --particles 4000 --frames 300
-    python -m benchmarks.simulate_structure --configurations FILE FILE ...       # the peaks of given files instead
+    python -m benchmarks.speed.simulate_structure --temperature 2.0 --particles 4000 --frames 300
+    python -m benchmarks.speed.simulate_structure --configurations FILE FILE ...      # the peaks of given files instead
 
 Peaks by several estimates: maxima of polynomials fitted to fine bins around the top. Errors: standard errors from ten
 blocks.

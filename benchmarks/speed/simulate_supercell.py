@@ -1,6 +1,6 @@
 """What a supercell changes: K^3 images of one configuration in one system, against separate runs of the small box.
 
-    python -m benchmarks.simulate_supercell --folder build/supercell --output docs/supercell.svg
+    python -m benchmarks.speed.simulate_supercell --folder build/supercell --output docs/supercell.svg
 
 For each of several samples the stages `simulate.equilibrate` and `simulate.isoconfigurational` (with and without
 --supercell) are run where their files are not yet in the folder, so a killed run goes on. A particles.

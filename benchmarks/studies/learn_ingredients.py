@@ -1,6 +1,6 @@
 """What each ingredient of the linear model buys, by time: trained with and without it, scored on the test split.
 
-    python -m benchmarks.learn_ingredients results/T0.700/graphs.h5
+    python -m benchmarks.studies.learn_ingredients results/T0.700/graphs.h5
 
 Pearson's correlation over A particles, mean over the test configurations; differences from the whole model with the
 standard error over these.

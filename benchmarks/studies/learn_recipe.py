@@ -1,6 +1,6 @@
 """What each part of the default recipe buys: the published network trained with and without it, from several seeds.
 
-    python -m benchmarks.learn_recipe results/T0.700/graphs.h5 --folder build/recipe --seeds 3
+    python -m benchmarks.studies.learn_recipe results/T0.700/graphs.h5 --folder build/recipe --seeds 3
 
 Every variant has the same passes over the same training configurations and is scored on the test configurations, as the
 rules do it. Each training leaves its table in the folder; a second run takes up what is there, so several runs may

@@ -20,7 +20,7 @@ class Sample:
     """One configuration with what was measured on it.
 
     propensity, standard_error (M, N); reliability_A, reliability_B (M,) or None; inherent_positions,
-    cage_positions (N, 3), inherent_energy (N,) or None; time (M,).
+    inherent_energy (N,) or None; time (M,).
     """
 
     name: str
@@ -34,7 +34,6 @@ class Sample:
     reliability_B: np.ndarray | None = None
     inherent_positions: np.ndarray | None = None
     inherent_energy: np.ndarray | None = None
-    cage_positions: np.ndarray | None = None
     n_runs: int | None = None
 
     @property
@@ -65,7 +64,7 @@ def index_of(time: np.ndarray, wanted: float, where: str) -> int:
     return int(found[0])
 
 
-_OPTIONAL = ("reliability_A", "reliability_B", "inherent_positions", "inherent_energy", "cage_positions")
+_OPTIONAL = ("reliability_A", "reliability_B", "inherent_positions", "inherent_energy")
 
 
 def samples(path: str | Path, split: str | None = None) -> list[str]:

@@ -14,7 +14,7 @@ from learn.models.bapst2020.model import Bapst2020
 from learn.models.linear import model as inherent
 from learn.models.linear.model import InherentModel
 from simulate.files import layout, provenance, store
-from simulate.files.formats import Configuration
+from simulate.liquid.configuration import Configuration
 from simulate.stage.command import InputError, check_file
 
 KIND = "supercooled network"

@@ -1,6 +1,5 @@
 """One configuration of the mixture, from any file: ours, the two public formats, or what mdtraj reads."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -9,23 +8,8 @@ import numpy as np
 from simulate import published
 from simulate.files import layout, provenance, store
 from simulate.liquid.box import wrap
+from simulate.liquid.configuration import Configuration
 from simulate.stage.command import InputError, check_file
-
-
-@dataclass
-class Configuration:
-    """Where the particles are, and what is known beside.
-
-    positions (N, 3) unwrapped, types (N,) int8 with 0 = A and 1 = B, box (3,), temperature or None,
-    inherent_positions (N, 3) and cage_positions (N, 3) where the file has them.
-    """
-
-    positions: np.ndarray
-    types: np.ndarray
-    box: np.ndarray
-    temperature: float | None = None
-    inherent_positions: np.ndarray | None = None
-    cage_positions: np.ndarray | None = None
 
 
 def read(path: str | Path) -> Configuration:
@@ -52,7 +36,7 @@ def checked(configuration: Configuration, path: str | Path) -> Configuration:
     if configuration.positions.shape != (n, 3):
         raise InputError(f"{path}: positions have shape {configuration.positions.shape}, expected ({n}, 3)")
     layout.box(configuration.box, str(path))
-    for name in ("positions", "inherent_positions", "cage_positions"):
+    for name in ("positions", "inherent_positions"):
         array = getattr(configuration, name)
         if array is not None:
             layout.finite(name, array, str(path))
@@ -80,7 +64,7 @@ def _is_ours(path: Path) -> bool:
 
 def _ours(path: Path) -> Configuration:
     with store.opened(path) as file:
-        found = store.arrays(file, ("positions", "types", "box"), ("inherent_positions", "cage_positions"))
+        found = store.arrays(file, ("positions", "types", "box"), ("inherent_positions",))
         found = {name: array if name == "types" else array.astype(np.float64) for name, array in found.items()}
         return Configuration(temperature=store.described(file)[0].get("temperature"), **found)
 

@@ -20,7 +20,6 @@ _STRUCTURE: dict[str, tuple[str | int, ...]] = {"types": ("N",), "box": (3,), "p
 _QUENCHED: dict[str, tuple[str | int, ...]] = {
     "inherent_positions": ("N", 3),
     "inherent_energy": ("N",),
-    "cage_positions": ("N", 3),
 }
 _MEASURED: dict[str, tuple[str | int, ...]] = {
     "time": ("M",),
@@ -46,7 +45,7 @@ PREDICTION: Layout = {"prediction": ("M", "N")}
 
 # Numbers that are never NaN or infinite in a good file.
 FINITE = {
-    *("positions", "inherent_positions", "cage_positions", "trajectory_target_positions", "box"),
+    *("positions", "inherent_positions", "trajectory_target_positions", "box"),
     *("propensity", "standard_error", "prediction", "inherent_energy", "sampling_time", "F_s"),
 }
 # Positions farther out than this, in sigma, have lost the digits that tell neighbours apart in single precision.

@@ -5,9 +5,9 @@ v(0) - dt F(0) / 2m. Positions between two steps, where a time is not a whole nu
 position step, x + h v + h^2 F / 2m with the velocity of that step: the error is of the integrator's own order, and the
 trajectory is not disturbed.
 
-Restart points lie at fixed numbers of steps from the start of a run. On the CPU platform the context is made anew
-there whether or not a file is written, because its neighbour list remembers the past: so a resumed run and an
-uninterrupted one do the same arithmetic, and with one thread end with the same bits.
+Restart points lie at fixed numbers of steps from the start of a run. On the CPU platform the neighbour list, which
+remembers the past, is made again there whether or not a file is written: so a resumed run and an uninterrupted one do
+the same arithmetic, and end with the same bits.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,9 @@ import openmm
 
 from simulate.liquid import kob_andersen, units
 from simulate.liquid.box import wrap
+from simulate.liquid.pair_forces import PairForces
 from simulate.liquid.platform import Device
+from simulate.stage import command
 from simulate.stage.command import InputError
 
 INTEGRATORS = ("nve", "nose-hoover", "langevin")
@@ -39,23 +41,32 @@ class Dynamics:
     friction: float = FRICTION
 
 
-def system(types: np.ndarray, box: np.ndarray) -> openmm.System:
-    """Return the OpenMM system of particles with `types` (N,), mass 1, in the periodic `box` (3,).
+def context(
+    types: np.ndarray, box: np.ndarray, integrator: openmm.Integrator, device: Device
+) -> tuple[openmm.Context, PairForces | None]:
+    """Return the OpenMM context of particles with `types` (N,), mass 1, in the periodic `box` (3,).
 
+    With it, on the CPU platform, what computes its forces; elsewhere OpenMM compiles the expression of the pair energy.
     Raises InputError where the box is smaller than two cutoffs.
     """
     kob_andersen.check_box(box)
-    force = openmm.CustomNonbondedForce(kob_andersen.openmm_expression())
-    force.addPerParticleParameter("type")
-    force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
-    force.setCutoffDistance(kob_andersen.LONGEST_CUTOFF)
-    whole = openmm.System()
-    whole.setDefaultPeriodicBoxVectors(*(openmm.Vec3(*row) for row in np.diag(np.asarray(box, dtype=float))))
-    for kind in types:
-        whole.addParticle(1.0)
-        force.addParticle([float(kind)])
-    whole.addForce(force)
-    return whole
+    system = openmm.System()
+    system.setDefaultPeriodicBoxVectors(*(openmm.Vec3(*row) for row in np.diag(np.asarray(box, dtype=float))))
+    for _ in types:
+        system.addParticle(1.0)
+    pairs = PairForces(types, box) if device.name == "CPU" else None
+    if pairs is not None:
+        force = openmm.PythonForce(pairs.of_state)
+        force.setUsesPeriodicBoundaryConditions(True)
+    else:
+        force = openmm.CustomNonbondedForce(kob_andersen.openmm_expression())
+        force.addPerParticleParameter("type")
+        force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
+        force.setCutoffDistance(kob_andersen.LONGEST_CUTOFF)
+        for kind in types:
+            force.addParticle([float(kind)])
+    system.addForce(force)
+    return openmm.Context(system, integrator, device.platform, device.properties), pairs
 
 
 def integrator(dynamics: Dynamics) -> openmm.Integrator:
@@ -91,9 +102,8 @@ class Engine:
         self.step = 0
         self._total: float | None = None
         self._types, self._box, self._n = types, np.asarray(box, dtype=np.float64), len(types)
-        self._renews = device.name == "CPU"
         self._integrator = integrator(dynamics)
-        self._context = openmm.Context(system(types, box), self._integrator, device.platform, device.properties)
+        self._context, self._pairs = context(types, box, self._integrator, device)
 
     def start(self, positions: np.ndarray, velocities: np.ndarray, seed: int) -> None:
         """Put particles at `positions` (N, 3) with on-step `velocities` (N, 3); a langevin bath draws from `seed`.
@@ -139,7 +149,7 @@ class Engine:
             if self.step % CHECK_INTERVAL == 0:
                 self._look()
             if self.step == boundary:
-                if self._renews:
+                if self._pairs is not None:
                     self._renew(self.state())
                 at_restart_point()
 
@@ -169,7 +179,9 @@ class Engine:
         if self.dynamics.integrator == "langevin":
             stretch = np.random.SeedSequence([self._seed, self.step]).generate_state(1)[0]
             self._integrator.setRandomNumberSeed(int(stretch >> 1) or 1)
-        if self._renews or self.dynamics.integrator != "nve":
+        if self._pairs is not None:
+            self._pairs.forget()
+        if self.dynamics.integrator != "nve":
             self._context.reinitialize()
         if state is not None:
             self._context.loadCheckpoint(state)
@@ -178,6 +190,7 @@ class Engine:
         try:
             self._integrator.step(steps)
         except openmm.OpenMMException as error:
+            command.reraise()
             raise self._blown_up(" ".join(str(error).split())) from None
         self.step += steps
 

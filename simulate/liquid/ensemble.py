@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulate.files.formats import Configuration
 from simulate.liquid import dynamics
+from simulate.liquid.configuration import Configuration
 from simulate.liquid.dynamics import Engine
 from simulate.stage import seeds
 from simulate.stage.command import Interrupted

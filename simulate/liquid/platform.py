@@ -26,23 +26,23 @@ class Device:
         return self.platform.getName()
 
 
-def choose(name: str = "auto", threads: int = 1, precision: str = "mixed") -> Device:
+def choose(name: str = "auto", precision: str = "mixed") -> Device:
     """Return the platform called `name`, or with "auto" the fastest that can make a context here.
 
-    `threads` counts for the CPU platform; `precision` (single, mixed, double) for GPUs. OpenCL is taken on its own
-    accord only where its device is a GPU. Raises InputError for a platform that is absent or does not work.
+    `precision` (single, mixed, double) counts on GPUs. OpenCL is taken on its own accord only where its device is a
+    GPU. Raises InputError for a platform that is absent or does not work.
     """
     if name != "auto":
         if name not in available():
             raise InputError(f"platform: {name!r}, expected auto or one of those available: {', '.join(available())}")
-        device, reason = _try(name, threads, precision)
+        device, reason = _try(name, precision)
         if device is None:
             raise InputError(f"platform: {name} does not work here ({reason})")
         device.why = "requested"
         return device
     failures: list[str] = []
     for candidate in PREFERENCE:
-        device, reason = _try(candidate, threads, precision) if candidate in available() else (None, "not installed")
+        device, reason = _try(candidate, precision) if candidate in available() else (None, "not installed")
         if device is not None and candidate == "OpenCL" and not _is_gpu(device):
             reason, device = f"{device.label} is no GPU", None
         if device is not None:
@@ -62,9 +62,9 @@ def available() -> list[str]:
     return [openmm.Platform.getPlatform(index).getName() for index in range(openmm.Platform.getNumPlatforms())]
 
 
-def _try(name: str, threads: int, precision: str) -> tuple[Device | None, str]:
+def _try(name: str, precision: str) -> tuple[Device | None, str]:
     platform = openmm.Platform.getPlatformByName(name)
-    properties = {"CPU": {"Threads": str(threads)}, "Reference": {}}.get(name, {"Precision": precision})
+    properties = {"CPU": {"Threads": "1"}, "Reference": {}}.get(name, {"Precision": precision})
     system = openmm.System()
     system.addParticle(1.0)
     try:
@@ -76,6 +76,9 @@ def _try(name: str, threads: int, precision: str) -> tuple[Device | None, str]:
 
 
 def _label(platform: openmm.Platform, context: openmm.Context, properties: dict[str, str]) -> str:
+    if platform.getName() == "CPU":
+        # The formulation is part of what a result and a restart file say of themselves.
+        return "CPU (pair forces in double precision)"
     details = [f"{key} {value}" for key, value in properties.items()]
     for key in ("DeviceName", "OpenCLPlatformName"):
         if key in platform.getPropertyNames():

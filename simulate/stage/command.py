@@ -39,7 +39,7 @@ class Terminated(BaseException):
     """The stage was told to end and has nothing to save. No Exception: what catches those would go on."""
 
 
-_stop = {"requested": False, "polled": False}
+_stop: dict = {"requested": False, "polled": False, "raised": None}
 
 
 def stop_requested() -> bool:
@@ -57,11 +57,20 @@ def polling(polled: bool = True) -> Iterator[None]:
         _stop["polled"] = before
 
 
+def reraise() -> None:
+    """Raise what a signal raised inside a native call, where the call has swallowed it or made something else of it."""
+    if _stop["raised"] is not None:
+        raise _stop["raised"]
+
+
 def _on_signal(number: int, _: object) -> None:
-    if _stop["polled"]:
+    if number == signal.SIGINT:
+        _stop["raised"] = KeyboardInterrupt()
+    elif _stop["polled"]:
         _stop["requested"] = True
     elif number == signal.SIGTERM:
-        raise Terminated("stopped by SIGTERM")
+        _stop["raised"] = Terminated("stopped by SIGTERM")
+    reraise()
 
 
 def run(main: Callable[[], None]) -> None:
@@ -74,6 +83,9 @@ def run(main: Callable[[], None]) -> None:
     """
     for warning in (signal.SIGTERM, signal.SIGURG):
         signal.signal(warning, _on_signal)
+    # Whoever starts us in the background may have it ignored.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _on_signal)
     status = 0
     try:
         main()
@@ -94,7 +106,7 @@ def _report(error: object, status: int) -> int:
     return status
 
 
-def progress(total: int, label: str, unit: str = "step") -> tqdm:
+def progress(total: int | None, label: str, unit: str = "step") -> tqdm:
     """Return a progress bar: count, rate and time left; drawn rarely where the output is a log file."""
     interval = 0.2 if sys.stderr.isatty() else 10
     return tqdm(total=total, desc=label, unit=unit, unit_scale=True, mininterval=interval, file=sys.stderr)

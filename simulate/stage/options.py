@@ -53,7 +53,7 @@ def add_platform(parser: argparse.ArgumentParser) -> None:
     # Snakemake sets this variable to the cores of a job.
     cores = os.environ.get("OMP_NUM_THREADS", "1")
     parser.add_argument(
-        "--threads", type=count, default=cores, help="cores of the CPU platform (OMP_NUM_THREADS, else 1)"
+        "--threads", type=count, default=cores, help="runs at once on the CPU platform (OMP_NUM_THREADS, else 1)"
     )
     parser.add_argument("--restart-interval", type=count, default=2000, help="steps between restart points")
 

@@ -75,9 +75,9 @@ def glass():
     """The function number -> positions, types, box, inherent positions of 216 disordered particles at density 1.2."""
     from functools import cache
 
-    from simulate.files.formats import Configuration
-    from simulate.inherent_structure import minimise
     from simulate.liquid import platform
+    from simulate.liquid.configuration import Configuration
+    from simulate.liquid.minimisation import inherent_structure
 
     @cache
     def make(number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -86,7 +86,7 @@ def glass():
         lattice = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
         start = (lattice + 0.5) * box / side + random.uniform(-0.08, 0.08, size=lattice.shape)
         types = (random.permutation(len(lattice)) < len(lattice) // 5).astype(np.int8)
-        place = minimise(Configuration(start, types, box), platform.choose("CPU", 1)).positions
+        place = inherent_structure(Configuration(start, types, box), platform.choose("CPU", 1)).positions
         return place + random.normal(scale=0.05, size=place.shape), types, box, place
 
     return make

@@ -6,7 +6,7 @@ from learn.graph import build
 from learn.models import checkpoint
 from learn.models.bapst2020.model import Bapst2020
 from learn.models.checkpoint import Trained
-from simulate.files.formats import Configuration
+from simulate.liquid.configuration import Configuration
 
 
 @pytest.fixture

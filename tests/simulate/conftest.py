@@ -7,8 +7,8 @@ import pytest
 
 from simulate import equilibrate
 from simulate.files import store
-from simulate.files.formats import Configuration
 from simulate.liquid import platform
+from simulate.liquid.configuration import Configuration
 from simulate.liquid.dynamics import Dynamics, Engine
 from simulate.stage import seeds
 

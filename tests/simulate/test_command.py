@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from simulate.files import store
+from simulate.liquid import kob_andersen
 from simulate.stage import command
+from tests.simulate import stages
 from tests.simulate.stages import ENVIRONMENT, ROOT
 
 # A stage that works on a file, says so, and then is busy for a minute.
@@ -100,7 +103,7 @@ def test_told_to_end_while_hdf5_writes(tmp_path, monkeypatch, moment):
 
 def test_what_does_not_poll_within_what_does_ends_at_once(monkeypatch):
     """As first weights do, which training draws before its first step."""
-    monkeypatch.setattr(command, "_stop", {"requested": False, "polled": False})
+    monkeypatch.setattr(command, "_stop", {"requested": False, "polled": False, "raised": None})
     before = signal.signal(signal.SIGTERM, command._on_signal)
     try:
         with command.polling():
@@ -112,3 +115,23 @@ def test_what_does_not_poll_within_what_does_ends_at_once(monkeypatch):
             os.kill(os.getpid(), signal.SIGTERM)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(("number", "status", "message"), [(15, 143, "stopped while"), (2, 130, "interrupted")])
+def test_a_minimisation_stops_at_once(tmp_path, number, status, message):
+    """One native call as long as the stage: 27,000 particles, and a tolerance that is never reached."""
+    box, sites = kob_andersen.cubic_box(27_000), np.stack(np.meshgrid(*[np.arange(30)] * 3), axis=-1).reshape(-1, 3)
+    generator = np.random.default_rng(0)
+    positions = sites * box / 30 + generator.normal(scale=0.02, size=sites.shape)
+    types = generator.permutation(kob_andersen.composition(27_000))
+    store.write(tmp_path / "lattice.h5", "sample", {"positions": positions, "types": types, "box": box}, {})
+    arguments = ("--platform", "CPU", "--tolerance", 1e-30)
+    stage = stages.start("inherent_structure", tmp_path / "lattice.h5", tmp_path / "out.h5", *arguments)
+    while "iteration" not in stage.stderr.readline():
+        assert stage.poll() is None
+    time.sleep(2)
+    stage.send_signal(number)
+    _, said = stage.communicate(timeout=2)
+    assert stage.returncode == status
+    assert f"error: {message}" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["lattice.h5"]

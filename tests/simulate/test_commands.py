@@ -73,8 +73,8 @@ def test_supercell_is_labelled_and_refused_where_the_exact_ensemble_is_asked_for
 
 def test_inherent_writes_what_the_learning_stage_reads(sample, tmp_path, monkeypatch, capsys):
     output = tmp_path / "inherent.h5"
-    stages.call(monkeypatch, inherent.main, sample, output, "--platform", "CPU", "--cage-time", 0.1, "--cage-runs", 1)
-    found = store.read(output, "inherent", ("positions", "types", "box", "inherent_positions", "cage_positions"))
+    stages.call(monkeypatch, inherent.main, sample, output, "--platform", "CPU")
+    found = store.read(output, "inherent", ("positions", "types", "box", "inherent_positions"))
     assert found["inherent_energy"].shape == (216,)
     assert f"{found['inherent_energy'].mean():.5f}" in capsys.readouterr().out
 

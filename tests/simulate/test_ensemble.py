@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simulate.files.formats import Configuration
 from simulate.isoconfigurational import sampling_times
 from simulate.liquid import ensemble, kob_andersen
+from simulate.liquid.configuration import Configuration
 from simulate.liquid.dynamics import Dynamics, Engine
 from simulate.stage.command import InputError
 

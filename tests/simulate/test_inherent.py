@@ -1,4 +1,4 @@
-"""Inherent structures against a double-precision minimisation; cages."""
+"""Inherent structures against a double-precision minimisation."""
 
 import dataclasses
 import time
@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from simulate import inherent_structure as inherent
 from simulate.files import formats as configuration
-from simulate.liquid import cage, kob_andersen
-from simulate.liquid.dynamics import Dynamics, Engine
+from simulate.liquid import kob_andersen
+from simulate.liquid.minimisation import TOLERANCE, inherent_structure
 from simulate.stage.command import InputError
 from tests.simulate.validation import row
 
 
 @pytest.fixture(scope="module")
 def found(liquid, device):
-    return inherent.minimise(liquid, device)
+    return inherent_structure(liquid, device)
 
 
 def bottom_of(start, found):
@@ -43,7 +42,7 @@ def test_energy_agrees_with_a_double_precision_minimisation(liquid, found):
 def test_residual_force_is_what_it_says(liquid, found):
     forces = kob_andersen.evaluate(found.positions, liquid.types, liquid.box).forces
     assert found.residual_rms == pytest.approx(np.sqrt((forces**2).mean()), rel=1e-6)
-    assert found.residual_rms < inherent.TOLERANCE * 3
+    assert found.residual_rms < TOLERANCE * 3
     # Particles stay near where they were: no jump across the box.
     assert np.linalg.norm(found.positions - liquid.positions, axis=1).max() < 2
     assert found.energies.sum() == pytest.approx(
@@ -54,7 +53,7 @@ def test_residual_force_is_what_it_says(liquid, found):
 @pytest.mark.physics
 def test_unwrapped_configuration_gives_the_same_structure_elsewhere(liquid, found, device):
     away = liquid.positions + liquid.box * np.random.default_rng(0).integers(-3, 4, liquid.positions.shape)
-    other = inherent.minimise(dataclasses.replace(liquid, positions=away), device)
+    other = inherent_structure(dataclasses.replace(liquid, positions=away), device)
     # Rounding of the wrapped start may be amplified on the way down; the shift by whole boxes is exact.
     np.testing.assert_allclose(other.positions - away, found.positions - liquid.positions, atol=0.01)
 
@@ -63,7 +62,7 @@ def test_unwrapped_configuration_gives_the_same_structure_elsewhere(liquid, foun
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 2])
 def test_public_configurations_lie_where_they_are_known_to(reference, device, number):
-    """T = 0.44, N = 4096: inherent structures at -7.66 to -7.68, and cages around them.
+    """T = 0.44, N = 4096: inherent structures at -7.66 to -7.68.
 
     The energy is that of the double-precision minimum; twice the default tolerance leaves up to 2e-4 more, as these
     minima are flat.
@@ -71,9 +70,9 @@ def test_public_configurations_lie_where_they_are_known_to(reference, device, nu
     start = configuration.read(reference / "botan" / f"isoconfig_N4096T0.44_{number}_tc07.npz")
     name = f"public configuration {number}"
     began = time.process_time()
-    rough = inherent.minimise(start, device, tolerance=2 * inherent.TOLERANCE).energies.mean()
+    rough = inherent_structure(start, device, tolerance=2 * TOLERANCE).energies.mean()
     middle = time.process_time()
-    found = inherent.minimise(start, device)
+    found = inherent_structure(start, device)
     seconds = middle - began, time.process_time() - middle
     below, _ = bottom_of(start, found)
     ours = found.energies.mean()
@@ -84,37 +83,10 @@ def test_public_configurations_lie_where_they_are_known_to(reference, device, nu
     row("CPU seconds for 4096 particles, tolerance 0.005", "", seconds[1], 0)
     assert -7.68 < ours < -7.66
     assert -1e-6 < ours - below < 1e-4
-    # One time unit is the start of the plateau at T = 0.44 (mean-squared displacement 0.03): nobody has left its cage.
-    engine = Engine(start.types, start.box, Dynamics("nve", 0.44), device)
-    caged = cage.cages(start, found.positions, engine, time=1.0, runs=1, seed=1, sample=0)
-    row(f"share that leaves its cage in one time unit, {name}", 0, caged.left.mean(), 0)
-    assert caged.left.mean() < 0.01
-    thermal, cages = (np.linalg.norm(x - found.positions, axis=1) for x in (start.positions, caged.positions))
-    ratio = np.sqrt((cages**2).mean() / (thermal**2).mean())
-    row(f"rms distance to the inherent structure, cage / thermal, {name}", "< 0.85", ratio, 0)
-    # Nearer to the inherent structure than the thermal positions: what vibrates averages out.
-    assert ratio < 0.85
 
 
 def test_overlap_is_refused(liquid, device):
     moved = liquid.positions.copy()
     moved[0] = moved[1]
     with pytest.raises(InputError, match="overlap"):
-        inherent.minimise(dataclasses.replace(liquid, positions=moved), device)
-
-
-@pytest.mark.physics
-def test_cages_lie_near_the_inherent_structure(liquid, found, device):
-    """Averaging over vibrations takes the thermal part away; a particle out of its cage from the start has no mean."""
-    engine = Engine(liquid.types, liquid.box, Dynamics("nve", 1.0), device)
-    anchors = found.positions.copy()
-    anchors[7] += 2.0
-    caged = cage.cages(liquid, anchors, engine, time=0.3, runs=2, seed=1, sample=0)
-
-    def rms(a, b):
-        return np.sqrt(((a - b)[np.arange(len(a)) != 7] ** 2).sum(axis=1).mean())
-
-    assert rms(caged.positions, found.positions) < 0.85 * rms(liquid.positions, found.positions)
-    assert caged.left[7] == 1
-    np.testing.assert_array_equal(caged.positions[7], anchors[7])
-    assert caged.left.mean() < 0.3
+        inherent_structure(dataclasses.replace(liquid, positions=moved), device)

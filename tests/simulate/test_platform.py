@@ -19,11 +19,6 @@ def test_absent_platform_is_refused_with_those_available():
         platform.choose("Metal")
 
 
-def test_threads_reach_the_cpu_platform():
-    assert platform.choose("CPU", threads=2).properties == {"Threads": "2"}
-    assert "Threads 2" in platform.choose("CPU", threads=2).label
-
-
 @pytest.mark.parametrize(
     ("label", "gpu"),
     [

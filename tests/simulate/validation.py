@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from simulate import equilibrate
-from simulate.files.formats import Configuration
 from simulate.liquid import dynamics, ensemble, kob_andersen, platform
+from simulate.liquid.configuration import Configuration
 from simulate.liquid.dynamics import Dynamics, Engine
 from simulate.stage import seeds
 

@@ -246,10 +246,10 @@ def inputs(
     Raises InputError as `describe` and `simulate.inherent_structure.minimise` do.
     """
     if inherent_positions is None:
-        from simulate.files.formats import Configuration
-        from simulate.inherent_structure import minimise
+        from simulate.liquid.configuration import Configuration
+        from simulate.liquid.minimisation import inherent_structure
 
-        inherent_positions = minimise(Configuration(positions, types, box)).positions
+        inherent_positions = inherent_structure(Configuration(positions, types, box)).positions
     values = describe(positions, types, box, inherent_positions)
     energies = values[:, NAMES.index("energy with A")] + values[:, NAMES.index("energy with B")]
     return shells(values, types, box, inherent_positions, GENERATIONS), float(energies.mean())
