@@ -65,7 +65,7 @@ def main() -> None:
     device = platform.choose(arguments.platform, arguments.precision)
     platform.announce(device)
     # How many run at once changes nothing; neither does the configuration's name.
-    settings = options.settings(arguments, ("configuration", "times_from", "threads", "at_once", "exact"))
+    settings = options.settings(arguments, ("configuration", "times_from", "threads", "at_once"))
     settings |= {"times": times.tolist(), "platform": device.label}
     settings["configuration_sha256"] = restart.fingerprint(start.positions, start.types, start.box)
     progress = ensemble.Progress.of(arguments.runs, len(times), arguments.supercell**3, len(start.types))
@@ -114,9 +114,7 @@ def _arguments() -> argparse.Namespace:
         default=os.environ.get(CONTEXTS),
         help=f"contexts at once ({CONTEXTS}, else --threads, and on GPUs by trial)",
     )
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument("--supercell", type=options.count, default=1, metavar="K", help="K^3 images as K^3 runs in one")
-    size.add_argument("--exact", action="store_true", help="the N-particle periodic ensemble: refuses --supercell")
+    parser.add_argument("--supercell", type=options.count, default=1, metavar="K", help="K^3 images as K^3 runs in one")
     options.add_seed(parser)
     options.add_platform(parser)
     return parser.parse_args()

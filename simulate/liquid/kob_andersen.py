@@ -69,17 +69,14 @@ def evaluate(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> Evalu
     Raises InputError where the box is smaller than two cutoffs.
     """
     first, second, vectors, distance = pairs(positions, types, box)
-    epsilon, sigma = EPSILON[types[first], types[second]], SIGMA[types[first], types[second]]
-    attraction = (sigma / distance) ** 6
-    unshifted = 4 * epsilon * (attraction**2 - attraction)
-    # -r du/dr
-    virial = 24 * epsilon * (2 * attraction**2 - attraction)
+    energy, virial = pair_terms(types[first], types[second], distance)
     force = (virial / distance**2)[:, np.newaxis] * vectors
     n = len(types)
     forces = np.stack(
         [np.bincount(second, force[:, k], n) - np.bincount(first, force[:, k], n) for k in range(3)], axis=1
     )
-    half = 0.5 * (unshifted - 4 * epsilon * SHIFT)
+    half = 0.5 * energy
+    unshifted = energy + 4 * EPSILON[types[first], types[second]] * SHIFT
     return Evaluation(
         energies=np.bincount(first, half, n) + np.bincount(second, half, n),
         unshifted=float(unshifted.sum()),
@@ -87,6 +84,16 @@ def evaluate(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> Evalu
         virial=float(virial.sum()),
         nearest=float(distance.min(initial=np.inf)),
     )
+
+
+def pair_terms(first: np.ndarray, second: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the energy u(r), shifted, and the virial -r du/dr of pairs of types `first` and `second`, all (P,).
+
+    Pairs are taken to be inside their cutoff.
+    """
+    epsilon = EPSILON[first, second]
+    attraction = (SIGMA[first, second] / distance) ** 6
+    return 4 * epsilon * (attraction**2 - attraction - SHIFT), 24 * epsilon * (2 * attraction**2 - attraction)
 
 
 def pairs(

@@ -60,11 +60,9 @@ def test_jobs_that_share_a_gpu_are_told_how_many_contexts_to_make(sample, tmp_pa
         stages.call(monkeypatch, isoconfigurational.main, *common, "--output", tmp_path / "other.h5")
 
 
-def test_supercell_is_labelled_and_refused_where_the_exact_ensemble_is_asked_for(sample, tmp_path, monkeypatch):
+def test_supercell_is_labelled(sample, tmp_path, monkeypatch):
     output = tmp_path / "out.h5"
     common = ("--configuration", sample, "--temperature", 1.0, "--runs", 3, "--platform", "CPU", "--times", 0.03)
-    with pytest.raises(InputError, match="not allowed with argument"):
-        stages.call(monkeypatch, isoconfigurational.main, *common, "--supercell", 2, "--exact", "--output", output)
     stages.call(monkeypatch, isoconfigurational.main, *common, "--supercell", 2, "--output", output)
     found = store.read(output)
     assert found.settings["periodic_ensemble"] == "supercell 2"
