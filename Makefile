@@ -7,24 +7,38 @@ CORES ?= all
 CONFIG ?=
 # Any other arguments for snakemake.
 SNAKEMAKE ?=
-ACTIVATE := export PATH="$(CURDIR)/$(VENV)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(VENV)";
-PIP := $(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --constraint envs/lock.txt
+# $$PWD, and not $(CURDIR): the folder may be called anything.
+ACTIVATE := export PATH="$$PWD/$(VENV)/bin:$$PATH" VIRTUAL_ENV="$$PWD/$(VENV)";
+PIP := $(VENV)/bin/python -P -m pip install --disable-pip-version-check --quiet --constraint envs/lock.txt
+# What a module system or a pip.conf says of other Pythons; where packages come from stays as it is set.
+unexport PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_NO_BINARY PIP_ONLY_BINARY
+export PIP_USER := 0
+export PIP_REQUIRE_VIRTUALENV := 0
+export PYTHONUTF8 := 1
 
-.PHONY: report setup lint test test-slow test-kill test-cluster test-newest fuzz docs validate
+.PHONY: report setup venv lint test test-slow test-kill test-cluster test-newest docs validate
+
+RUN = snakemake --cores $(CORES) --rerun-incomplete --show-failed-logs $(if $(CONFIG),--configfile $(CONFIG)) $(SNAKEMAKE)
 
 report: setup
-	$(ACTIVATE) snakemake --cores $(CORES) --rerun-incomplete --show-failed-logs $(if $(CONFIG),--configfile $(CONFIG)) $(SNAKEMAKE)
+	$(ACTIVATE) . workflow/unlock.sh; python -P -m $(RUN)
 
-setup: $(VENV)/.installed
+setup: venv
+	@$(MAKE) --no-print-directory $(VENV)/.installed
 
-# torch-scatter compiles against the installed torch, so torch and the build tools come first; pip keeps the wheel.
+# Half an environment is none: its python gone or of another version, or without pip.
+venv:
+	@$(VENV)/bin/python -P envs/python.py 2> /dev/null && $(VENV)/bin/python -P -c 'import pip' 2> /dev/null \
+		|| { $(PYTHON) envs/python.py && rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+
+# torch-scatter compiles against the installed torch, so torch and the build tools come first; pip keeps the wheel. Its four
+# parts compile at once (envs/build.cfg).
 $(VENV)/.installed: pyproject.toml envs/lock.txt
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] >= (3, 11) else "Python 3.11 or newer is needed")'
-	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing: torch, then torch-scatter (compiles for some minutes, once), then the rest"
-	$(PIP) setuptools wheel ninja torch
-	$(ACTIVATE) $(PIP) --no-build-isolation torch-scatter
+	$(PIP) setuptools wheel torch
+	$(ACTIVATE) DIST_EXTRA_CONFIG=envs/build.cfg $(PIP) --no-build-isolation torch-scatter
 	$(PIP) --no-build-isolation --editable '.[test]'
+	$(VENV)/bin/python -P -c 'import openmm, snakemake, torch_scatter'
 	touch $@
 
 lint: setup
@@ -64,15 +78,9 @@ test-newest:
 		--requirement $(NEWEST)/pinned.txt openmm snakemake '$(TORCH)'
 	$(NEWEST)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --editable .
 	$(NEWEST)/bin/python -m pip list | grep -Ei '^(openmm|torch|snakemake) '
-	export PATH="$(CURDIR)/$(NEWEST)/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/$(NEWEST)" OMP_NUM_THREADS=1; \
+	export PATH="$$PWD/$(NEWEST)/bin:$$PATH" VIRTUAL_ENV="$$PWD/$(NEWEST)" OMP_NUM_THREADS=1; \
 		python -m pytest -m "not slow" --numprocesses 2 $(TESTS)
 
 # Kills the whole DAG thirty times at random moments; KILL_SEED chooses them.
 test-kill: setup
 	$(ACTIVATE) OMP_NUM_THREADS=1 python -m pytest -m kill
-
-SECONDS_EACH ?= 60
-# Fuzzes the readers of files, so long each.
-fuzz: setup
-	$(PIP) --no-build-isolation --editable '.[fuzz]'
-	$(ACTIVATE) python -m tests.fuzz $(SECONDS_EACH)

@@ -10,7 +10,6 @@ pathvars:
 
 
 include: "workflow/rules/source.smk"
-include: "workflow/rules/locks.smk"
 
 
 configfile: source("config.yaml")

@@ -73,7 +73,12 @@ class Clone:
         with open(self.folder / output, "w") as file:
             self.started.append(
                 subprocess.Popen(
-                    command, cwd=self.folder, env=self.cluster.environment, stdout=file, stderr=subprocess.STDOUT
+                    command,
+                    cwd=self.folder,
+                    env=self.cluster.environment,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    preexec_fn=heed_interrupts,
                 )
             )
         return self.started[-1]
@@ -170,6 +175,11 @@ def copy_code(folder: Path) -> None:
             shutil.copy2(ROOT / name, folder / name)
     (folder / "tests").mkdir()
     shutil.copy2(ROOT / "tests/config.yaml", folder / "tests/config.yaml")
+
+
+def heed_interrupts() -> None:
+    """Let Ctrl-C end what is started: a shell's background jobs ignore it, and so would all that they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def interrupt(process: subprocess.Popen) -> None:

@@ -12,7 +12,7 @@ from tests.test_project import environment
 
 ROOMS = {"simulate", "learn", "analysis"}
 # Imported where there; the code says what it does without.
-OPTIONAL = {"torch_scatter", "tensorboard", "triton"}
+OPTIONAL = {"tensorboard", "triton"}
 RULE = re.compile(r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", re.MULTILINE | re.DOTALL)
 DISTRIBUTIONS = metadata.packages_distributions()
 
