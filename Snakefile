@@ -84,7 +84,7 @@ rule plan:
         "envs/learn.yaml"
     params:
         config=plan_configuration(),
-        samples=f"--samples {len(PUBLISHED)}" if PUBLISHED else "",
+        samples=f"--samples {' '.join(str(len(found)) for found in SAMPLES.values())}" if PUBLISHED else "",
         output=PLAN,
     shell:
         "python -P -m analysis.plan {params.config:q} {params.samples} --output {params.output:q} 2>&1 | tee {log:q}"

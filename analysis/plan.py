@@ -28,25 +28,26 @@ if TYPE_CHECKING:
 COLUMNS = ("stage", "temperature", "jobs", "gpu_hours", "core_hours", "gigabytes")
 
 
-def table(config: dict, samples: int | None = None) -> list[dict]:
+def table(config: dict, samples: list[int] | None = None) -> list[dict]:
     """Return one row for every stage and temperature: jobs, GPU-hours, core-hours, GB of results.
 
-    samples: how many public files there are, where they stand in for simulations.
+    samples: how many public files there are of each temperature, where they stand in for simulations.
     """
     rows = []
-    for temperature in config["temperatures"]:
-        counted = Counter(costs.jobs(config, samples))
+    public: list = samples or [None] * len(config["temperatures"])
+    for temperature, count in zip(config["temperatures"], public, strict=True):
+        counted = Counter(costs.jobs(config, temperature, count))
         for stage in costs.STAGES:
             kinds = {job: count for job, count in counted.items() if job[0] == stage}
             if not kinds:
                 continue
             row = {"stage": stage, "temperature": temperature, "jobs": sum(kinds.values())}
             row |= dict.fromkeys(COLUMNS[3:], 0.0)
-            for (_, network), count in kinds.items():
+            for (_, network), number in kinds.items():
                 need = costs.need(config, stage, temperature, network=network)
                 where = "gpu_hours" if costs.on_gpu(config, stage, network) else "core_hours"
-                row[where] += need.seconds * count / 3600
-                row["gigabytes"] += need.disk * count / 1e9
+                row[where] += need.seconds * number / 3600
+                row["gigabytes"] += need.disk * number / 1e9
             rows.append(row)
     return rows
 
@@ -152,7 +153,7 @@ def _rounded(value: float) -> float:
 def main() -> None:
     parser = options.Parser(prog="python -m analysis.plan", description=__doc__.splitlines()[0])
     parser.add_argument("configuration", help="a whole configuration: a file (.yaml, .json), or JSON itself")
-    parser.add_argument("--samples", type=int, help="public files in place of simulations: how many")
+    parser.add_argument("--samples", type=int, nargs="+", help="public files of each temperature")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each trial; 0: none, as configured (3)")
     parser.add_argument("--output", type=Path, metavar="PLAN.csv", help="the table, for the report")
     arguments = parser.parse_args()

@@ -45,6 +45,20 @@ class Need:
     cores: int = 1
 
 
+def times_at(config: Mapping, temperature: float) -> list[float | str]:
+    """Return the configuration's times at a temperature: one list for all of them, or a list for each.
+
+    Raises KeyError where there is none.
+    """
+    times = config["times"]
+    if not isinstance(times, Mapping):
+        return list(times)
+    found = [listed for known, listed in times.items() if abs(float(known) - temperature) < 5e-4]
+    if not found:
+        raise KeyError(temperature)
+    return list(found[0])
+
+
 def last_time(config: Mapping, temperature: float) -> float:
     """Return about when (tau) the last of the configuration's times is at a temperature."""
     # Every job of a cluster reads the configuration again, few come here: scipy is loaded only by those.
@@ -58,7 +72,7 @@ def last_time(config: Mapping, temperature: float) -> float:
             return float(kind) * tau_alpha
         return (-math.log(float(value))) ** (1 / STRETCHING) * tau_alpha if kind == "F_s" else float(value)
 
-    return max(in_tau(time) for time in config["times"])
+    return max(in_tau(time) for time in times_at(config, temperature))
 
 
 def steps(config: Mapping, stage: str, temperature: float) -> float:
@@ -97,7 +111,8 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
     network: its name in the configuration, for train and evaluate, or that of its control.
     """
     n, samples = config["liquid"]["particles"], config["samples"]
-    values = len(config["times"]) * n
+    n_times = len(times_at(config, temperature))
+    values = n_times * n
     machine = config["machine"]
     runs = config["runs"] * values * 12
     edges = n * EDGES * (config["graph"]["cutoff"] / 2) ** 3 * config["liquid"]["density"] / 1.2
@@ -125,7 +140,7 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
     if stage in ("shell_response", "shell_gradient"):
         shells = config["shells"]
         # Passes for each marked particle: one shell removed and every gap behind it; every time on its way back.
-        forward = 1 + len(shells["deltas"]) if stage == "shell_response" else 1 + 2 * len(config["times"])
+        forward = 1 + len(shells["deltas"]) if stage == "shell_response" else 1 + 2 * n_times
         return Need(20 + shells["particles"] * forward * one_pass / 3, 1200 + 0.3 * n, 1e4, cores)
     return {
         "published": Need(5, 300 + 4 * runs / MEGABYTE, runs + 40 * n),
@@ -151,8 +166,8 @@ def megabytes(memory: float, attempt: int) -> int:
     return math.ceil(attempt * 1.5 * memory)
 
 
-def jobs(config: Mapping, samples: int | None = None) -> list[tuple[str, str]]:
-    """Return (stage, network) of every job of one temperature; `samples` where public files say how many.
+def jobs(config: Mapping, temperature: float, samples: int | None = None) -> list[tuple[str, str]]:
+    """Return (stage, network) of every job of a temperature; `samples` where public files say how many.
 
     Figures and the report are left out: they take seconds.
     """
@@ -167,7 +182,7 @@ def jobs(config: Mapping, samples: int | None = None) -> list[tuple[str, str]]:
     if not public:
         found += [("relaxation_run", "")] * config["relaxation"]["samples"] + [("relaxation", "")]
     for name, network in config["networks"].items():
-        per_seed = len(config["times"]) if network["per_time"] else 1
+        per_seed = len(times_at(config, temperature)) if network["per_time"] else 1
         trained = network["seeds"] * per_seed
         found += [(stage, name) for stage in PER_NETWORK] * trained
         # Points of a learning curve are not taken apart.

@@ -56,6 +56,14 @@ def test_last_time_understands_every_way_to_say_one(time, expected):
     assert costs.last_time({"times": [0.01, time]}, 0.7) == pytest.approx(expected * scale, rel=1e-6)
 
 
+def test_each_temperature_has_its_own_times(monkeypatch):
+    monkeypatch.setattr(costs, "START", 0.0)
+    config = configuration() | {"temperatures": [0.5, 0.8], "times": {"0.5": [1.0, 434], "0.80": [5.2]}}
+    assert [costs.last_time(config, temperature) for temperature in (0.5, 0.8)] == [434, 5.2]
+    hours = [row["core_hours"] for row in plan.table(config) if row["stage"] == "isoconfigurational"]
+    assert hours[0] / hours[1] == pytest.approx(434 / 5.2)
+
+
 def test_trial_gives_speeds_and_clusters_keep_their_gpus():
     config = configuration("tests/config.yaml")
     measured = plan.measure(config, 0.2)

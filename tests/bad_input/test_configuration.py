@@ -33,6 +33,10 @@ BAD = {
     "F_s that rises": ("times=[F_s 0.5, F_s 0.9]", "times"),
     "tau_alpha before F_s 0.9": ("times=[1 tau_alpha, F_s 0.9]", "times"),
     "a time below the time step": ("times=[0.001]", "times"),
+    "a temperature without times": ("times={0.7: [0.15]}", "times"),
+    "times of one temperature that fall": ("times={0.7: [0.15], 1.0: [0.5, 0.15]}", "times"),
+    "no times": ("times={0.7: [0.15], 1.0: []}", "times.1.0"),
+    "times of no temperature": ("times={soon: [0.15]}", "times"),
     "a gap of one sigma": ("shells={deltas: [0.1, 1]}", "shells.deltas.1"),
     "time that is none": ("times=[soon]", "times.0"),
     "F_s above one": ("times=[F_s 1.5]", "times.0"),
@@ -116,10 +120,10 @@ def test_public_folder_of_other_files(in_process, tmp_path):
     assert errors(output)[0].startswith("error: configuration: published.folder: ")
 
 
-def test_public_files_have_one_temperature(in_process, tmp_path):
+def test_public_files_of_several_temperatures_say_which(in_process, tmp_path):
     (tmp_path / "a_T0.44.npz").touch()
     _, output = in_process("--config", f"published={{folder: {tmp_path}}}", "temperatures=[0.44, 0.5]", "times=[4120]")
-    assert errors(output)[0].startswith("error: configuration: temperatures: [0.44, 0.5]: public files have one")
+    assert errors(output)[0].startswith("error: configuration: temperatures: no public file has T0.500 in its name")
 
 
 def test_controls_never_go_on_from_trained_weights(in_process, tmp_path):

@@ -63,6 +63,34 @@ def test_the_public_files_of_botan_are_split(tmp_path):
     assert outcome.planned()["published"] == 10
 
 
+def test_public_files_of_several_temperatures(tmp_path):
+    """Their names say which, or those of their folders; each temperature has as many as there are, at its own times."""
+    (tmp_path / "T0.50").mkdir()
+    for number in range(10):
+        (tmp_path / f"a_T0.44_{number}.npz").touch()
+        (tmp_path / "T0.50" / f"{number}.npz").touch()
+        (tmp_path / "T0.50" / f"more_{number}.npz").touch()
+    settings = (f"published={{folder: {tmp_path}}}", "temperatures=[0.44, 0.5]", "times={0.44: [4120], 0.50: [217]}")
+    outcome = snakemake("--dry-run", "-p", "--config", *settings, "split={validation: 0.3, test: 0.3}")
+    assert outcome.status == 0, outcome.output
+    assert outcome.planned()["published"] == 10 + 20
+    for line in outcome.output.splitlines():
+        if "python -m simulate.published" in line:
+            assert ("--time 4120" in line) == ("a_T0.44" in line)
+            assert ("--time 217" in line) == ("/T0.50/" in line)
+
+
+def test_new_times_of_one_temperature_rerun_only_what_is_theirs(pipeline):
+    times = "times={1.0: [0.15, 1 tau_alpha], 1.5: [0.15, 0.5 tau_alpha, 1 tau_alpha]}"
+    outcome = pipeline("--dry-run", settings=(times,))
+    planned = outcome.planned()
+    assert planned["relaxation"] == planned["graphs"] == 1
+    assert planned["isoconfigurational"] == 6
+    for line in outcome.output.splitlines():
+        if line.strip().startswith("output:") and "samples" in line:
+            assert "T1.500" in line
+
+
 def test_controls_are_trained_and_perturbed_but_not_scored(pipeline):
     planned = pipeline("--dry-run", settings=("shells={controls: [untrained, shuffled]}",)).planned()
     assert planned["train"] == planned["shell_gradient"] == planned["response_length"] == 2 * 2

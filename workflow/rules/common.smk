@@ -53,7 +53,9 @@ def needs(stage, *which):
 
     def estimate(wildcards, cores):
         named = {name: getattr(wildcards, name) for name in which}
-        return costs.need(config | {"samples": len(SAMPLES)}, stage, number(wildcards), cores=cores, **named)
+        return costs.need(
+            config | {"samples": len(SAMPLES[wildcards.temperature])}, stage, number(wildcards), cores=cores, **named
+        )
 
     def runtime(wildcards, attempt, threads):
         return costs.minutes(stage, estimate(wildcards, threads).seconds, attempt)
@@ -69,7 +71,7 @@ def per_sample(name, temperatures=None):
     return [
         f"<results>/{temperature}/samples/{sample}/{name}"
         for temperature in temperatures or TEMPERATURES
-        for sample in SAMPLES
+        for sample in SAMPLES[temperature]
     ]
 
 
@@ -79,7 +81,7 @@ def per_network(name, temperatures=None, networks=None):
         f"<results>/{temperature}/{network}/{time}/seed{seed}/{name}"
         for temperature in temperatures or TEMPERATURES
         for network, settings in (config["networks"] if networks is None else networks).items()
-        for time in (TIMES if settings["per_time"] else ["all"])
+        for time in (TIMES[temperature] if settings["per_time"] else ["all"])
         for seed in range(settings["seeds"])
     ]
 
@@ -89,7 +91,9 @@ def training_options(wildcards):
     ""
     settings = (config["networks"] | CONTROLS)[wildcards.network]
     options = [f"--{name.replace('_', '-')} {settings[name]}" for name in TRAINING if name in settings]
-    options += [f"--time-index {list(TIMES).index(wildcards.time)}"] if wildcards.time != "all" else []
+    options += (
+        [f"--time-index {list(TIMES[wildcards.temperature]).index(wildcards.time)}"] if wildcards.time != "all" else []
+    )
     return " ".join(options)
 
 

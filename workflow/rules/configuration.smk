@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+import analysis.accounts.costs as costs
 from learn.data.splits import split
 
 # The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
@@ -54,17 +55,8 @@ def check_sense():
         refuse("temperatures", f"{temperatures} holds a value twice")
     if any(abs(round(t, 3) - t) > 1e-9 for t in temperatures):
         refuse("temperatures", f"{temperatures}: expected at most three decimals")
-    numbers = [t for t in config["times"] if not isinstance(t, str)]
-    multiples = [float(t.split()[0]) for t in config["times"] if isinstance(t, str) and t.endswith(" tau_alpha")]
-    texts = ["F_s 0.36788" if t == "1 tau_alpha" else t for t in config["times"] if isinstance(t, str)]
-    falling = [-float(t.removeprefix("F_s ")) for t in texts if t.startswith("F_s ")]
-    for values in (numbers, multiples, falling):
-        if sorted(set(values)) != values:
-            refuse("times", f"{config['times']} are not strictly increasing")
-    if "published" not in config and min(numbers, default=math.inf) < config["simulation"]["time_step"]:
-        refuse("times", f"{min(numbers)}, expected at least simulation.time_step: {config['simulation']['time_step']}")
-    if "published" in config and len(temperatures) > 1:
-        refuse("temperatures", f"{temperatures}: public files have one, expected the one of published.folder")
+    for times in TIMES.values():
+        check_times(list(times.values()))
     edge = (config["liquid"]["particles"] / config["liquid"]["density"]) ** (1 / 3)
     reach = max(POTENTIAL_CUTOFF, config["graph"]["cutoff"])
     if "published" not in config and edge <= 2 * reach:
@@ -85,13 +77,28 @@ def check_sense():
             "split",
             f"{config['split']} leave nothing to train on; expected a sum below 1",
         )
-    parts = [split(identity(s), **config["split"]) for s in SAMPLES]
+    for temperature in TEMPERATURES:
+        check_split([split(identity, **config["split"]) for identity in identities(temperature)])
+
+
+def check_times(times):
+    """Numbers, multiples of tau_alpha and values of F_s are each in the order of time."""
+    numbers = [t for t in times if not isinstance(t, str)]
+    multiples = [float(t.split()[0]) for t in times if isinstance(t, str) and t.endswith(" tau_alpha")]
+    texts = ["F_s 0.36788" if t == "1 tau_alpha" else t for t in times if isinstance(t, str)]
+    falling = [-float(t.removeprefix("F_s ")) for t in texts if t.startswith("F_s ")]
+    for values in (numbers, multiples, falling):
+        if sorted(set(values)) != values:
+            refuse("times", f"{times} are not strictly increasing")
+    if "published" not in config and min(numbers, default=math.inf) < config["simulation"]["time_step"]:
+        refuse("times", f"{min(numbers)}, expected at least simulation.time_step: {config['simulation']['time_step']}")
+
+
+def check_split(parts):
+    """Every network has configurations enough to learn from, to be chosen by and to be scored on."""
     for part in ("train", "validation", "test"):
         if part not in parts:
-            refuse(
-                "split",
-                f"no {part} configurations among {len(SAMPLES)}; expected more samples or a larger share",
-            )
+            refuse("split", f"no {part} configurations among {len(parts)}; expected more samples or a larger share")
     for name, settings in config["networks"].items():
         seen = settings.get("samples", parts.count("train"))
         if seen > parts.count("train"):
@@ -123,44 +130,61 @@ def time_name(time):
     return str(time).replace(" ", "")
 
 
-def published_files():
-    """The public files, in order of their names; sample s0000 is the first."""
+def published_files(temperature):
+    """The public files of a temperature by sample, in order of their names; sample s0000 is the first.
+
+    Where there are several temperatures, a file's name or that of its folder says which it has (T0.44).
+    """
     folder = Path(config["published"]["folder"])
-    files = sorted([*folder.glob("*.npz"), *folder.glob("*.pickle")])
+    files = sorted(
+        file for kind in ("npz", "pickle") for file in [*folder.glob(f"*.{kind}"), *folder.glob(f"*/*.{kind}")]
+    )
     if not files:
         refuse("published.folder", f"{folder} holds no .npz and no .pickle file")
-    return files
+    if len(config["temperatures"]) > 1:
+        named = {file: re.search(r"T(\d+\.\d+)", str(file.relative_to(folder))) for file in files}
+        files = [file for file in files if named[file] and temperature_name(float(named[file][1])) == temperature]
+        if not files:
+            refuse("temperatures", f"no public file has {temperature} in its name or in that of its folder")
+    return {f"s{number:04d}": file for number, file in enumerate(files)}
 
 
-def published_times():
+def published_times(wildcards):
     """Which of their times to take from public files: those with given F_s, or the one that the .npz format has."""
-    if [isinstance(t, str) for t in config["times"]] == [False]:
-        return f"--time {config['times'][0]}"
-    values = [
-        t.removeprefix("F_s ") if t != "1 tau_alpha" else f"{math.exp(-1):.8f}" for t in map(str, config["times"])
-    ]
+    times = list(TIMES[wildcards.temperature].values())
+    if [isinstance(t, str) for t in times] == [False]:
+        return f"--time {times[0]}"
+    values = [t.removeprefix("F_s ") if t != "1 tau_alpha" else f"{math.exp(-1):.8f}" for t in map(str, times)]
     if any(not re.fullmatch(r"0\.\d+", value) for value in values):
-        refuse(
-            "times",
-            f"{config['times']}: with public files, expected one number (.npz), or 'F_s X' and '1 tau_alpha'",
-        )
+        refuse("times", f"{times}: with public files, expected one number (.npz), or 'F_s X' and '1 tau_alpha'")
     return f"--is-values {' '.join(values)}"
 
 
-def identity(sample):
-    """What decides the split: a sample's number, or a public file's name."""
-    return PUBLISHED[sample].name if PUBLISHED else sample
+def identities(temperature):
+    """What decides the splits: the samples' numbers, or the names of public files."""
+    return [PUBLISHED[temperature][sample].name if PUBLISHED else sample for sample in SAMPLES[temperature]]
+
+
+def times_at(temperature):
+    """The times of a temperature by their names in files."""
+    try:
+        return {time_name(time): time for time in costs.times_at(config, temperature)}
+    except KeyError:
+        refuse("times", f"{config['times']}: none for the temperature {temperature}")
 
 
 for key in config.keys() - {"pathvars"}:
     config[key] = typed(config[key])
+if isinstance(config["times"], dict):
+    config["times"] = {str(temperature): times for temperature, times in config["times"].items()}
 check_schema()
 check_writable()
-PUBLISHED = {f"s{i:04d}": file for i, file in enumerate(published_files())} if "published" in config else {}
-SAMPLES = list(PUBLISHED) or [f"s{i:04d}" for i in range(config["samples"])]
-check_sense()
 TEMPERATURES = {temperature_name(t): t for t in config["temperatures"]}
-TIMES = {time_name(t): t for t in config["times"]}
+TIMES = {name: times_at(temperature) for name, temperature in TEMPERATURES.items()}
+# The public file of each sample.
+PUBLISHED = {name: published_files(name) for name in TEMPERATURES} if "published" in config else {}
+SAMPLES = {name: list(PUBLISHED.get(name, [f"s{i:04d}" for i in range(config["samples"])])) for name in TEMPERATURES}
+check_sense()
 # Those that are taken apart; not the points of a learning curve.
 WHOLE_NETWORKS = {name: kind for name, kind in config["networks"].items() if "samples" not in kind}
 GRAPH_NETWORKS = {name: kind for name, kind in WHOLE_NETWORKS.items() if kind["model"] == "bapst2020"}

@@ -19,7 +19,7 @@ rule graphs:
         **needs("graphs"),
     params:
         folders=lambda wildcards, input: [str(Path(file).parent) for file in input.samples],
-        identities=[identity(s) for s in SAMPLES],
+        identities=lambda wildcards: identities(wildcards.temperature),
         cutoff=config["graph"]["cutoff"],
         split=config["split"],
     shell:

@@ -246,8 +246,8 @@ rule report:
             f"<results>/{temperature}/{name}"
             for temperature in TEMPERATURES
             for name in (
-                f"samples/{SAMPLES[0]}/sample.h5",
-                f"samples/{SAMPLES[0]}/isoconfigurational.h5",
+                f"samples/{SAMPLES[temperature][0]}/sample.h5",
+                f"samples/{SAMPLES[temperature][0]}/isoconfigurational.h5",
                 "graphs.h5",
             )
         ],

@@ -8,7 +8,7 @@ if "published" in config:
     rule published:
         """Take a public file in place of an equilibrated configuration and its isoconfigurational runs."""
         input:
-            lambda wildcards: str(PUBLISHED[wildcards.sample]),
+            lambda wildcards: str(PUBLISHED[wildcards.temperature][wildcards.sample]),
         output:
             sample="<results>/{temperature}/samples/{sample}/sample.h5",
             ensemble="<results>/{temperature}/samples/{sample}/isoconfigurational.h5",
@@ -20,7 +20,7 @@ if "published" in config:
             **needs("published"),
         params:
             temperature=number,
-            times=published_times(),
+            times=published_times,
         shell:
             "python -P -m simulate.published {input:q} --temperature {params.temperature} {params.times}"
             " --sample {output.sample:q} --ensemble {output.ensemble:q} > {log:q} 2>&1"
@@ -87,10 +87,9 @@ else:
         The module is no input: its edits would rerun the simulations whose times these are.
         """
         input:
-            expand(
-                "<results>/{{temperature}}/samples/{sample}/relaxation_run.h5",
-                sample=SAMPLES[: config["relaxation"]["samples"]],
-            ),
+            lambda wildcards: per_sample("relaxation_run.h5", [wildcards.temperature])[
+                : config["relaxation"]["samples"]
+            ],
         output:
             "<results>/{temperature}/relaxation.h5",
         log:
@@ -100,7 +99,7 @@ else:
         resources:
             **needs("relaxation"),
         params:
-            times=[str(t) for t in config["times"]],
+            times=lambda wildcards: [str(t) for t in TIMES[wildcards.temperature].values()],
             time_step=config["simulation"]["time_step"],
         shell:
             "python -P -m analysis.relaxation {input:q} --times {params.times:q} --time-step {params.time_step}"
