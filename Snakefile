@@ -84,7 +84,9 @@ rule plan:
         "envs/learn.yaml"
     params:
         config=plan_configuration(),
+        archived="--archived" if KEPT else "",
         samples=f"--samples {' '.join(str(len(found)) for found in SAMPLES.values())}" if PUBLISHED else "",
         output=PLAN,
     shell:
-        "python -P -m analysis.plan {params.config:q} {params.samples} --output {params.output:q} 2>&1 | tee {log:q}"
+        "python -P -m analysis.plan {params.config:q} {params.samples} {params.archived} --output {params.output:q} 2>&1"
+        " | tee {log:q}"

@@ -28,15 +28,16 @@ if TYPE_CHECKING:
 COLUMNS = ("stage", "temperature", "jobs", "gpu_hours", "core_hours", "gigabytes")
 
 
-def table(config: dict, samples: list[int] | None = None) -> list[dict]:
+def table(config: dict, samples: list[int] | None = None, archived: bool = False) -> list[dict]:
     """Return one row for every stage and temperature: jobs, GPU-hours, core-hours, GB of results.
 
-    samples: how many public files there are of each temperature, where they stand in for simulations.
+    samples: how many public files there are of each temperature, where they stand in for simulations;
+    archived: they are reduced already.
     """
     rows = []
     public: list = samples or [None] * len(config["temperatures"])
     for temperature, count in zip(config["temperatures"], public, strict=True):
-        counted = Counter(costs.jobs(config, temperature, count))
+        counted = Counter(costs.jobs(config, temperature, count, archived))
         for stage in costs.STAGES:
             kinds = {job: count for job, count in counted.items() if job[0] == stage}
             if not kinds:
@@ -154,6 +155,7 @@ def main() -> None:
     parser = options.Parser(prog="python -m analysis.plan", description=__doc__.splitlines()[0])
     parser.add_argument("configuration", help="a whole configuration: a file (.yaml, .json), or JSON itself")
     parser.add_argument("--samples", type=int, nargs="+", help="public files of each temperature")
+    parser.add_argument("--archived", action="store_true", help="which are reduced: nothing is left to simulate")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each trial; 0: none, as configured (3)")
     parser.add_argument("--output", type=Path, metavar="PLAN.csv", help="the table, for the report")
     arguments = parser.parse_args()
@@ -163,7 +165,7 @@ def main() -> None:
         config = config | {"machine": chosen(config, measured)}
         print(f"measured here:\nmachine: {json.dumps(measured)}", file=sys.stderr)
     print(f"planned with:\nmachine: {json.dumps(config['machine'])}", file=sys.stderr, flush=True)
-    rows = table(config, arguments.samples)
+    rows = table(config, arguments.samples, arguments.archived)
     print(text(rows))
     if arguments.output is not None:
         tables.write(arguments.output, COLUMNS, rows, ".6g")

@@ -1,7 +1,7 @@
 """The graph of a configuration, and the stage that collects the graphs of one temperature.
 
 `python -m learn.graph SAMPLE_FOLDER... --output graphs.h5` reads `sample.h5`, `propensity.h5` and, where present,
-`inherent.h5` of every sample folder.
+`inherent.h5` of every sample folder. An archive (`learn/data/archive.py`) in place of folders brings all that it holds.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from learn.data import splits
+from learn.data import archive, splits
 from simulate.files import store
 from simulate.liquid.box import minimum_image, neighbour_pairs
 from simulate.stage import command, options
@@ -19,6 +19,8 @@ from simulate.stage.command import InputError
 CUTOFF = 2.0
 # Times of public configurations at which F_s has one value lie within this factor of those of the first.
 TIME_SPREAD = 2.0
+# What archives tell of a configuration beside what a graph file holds.
+NOT_LEARNED = {"halves", "overlap", "F_s", "seed", "identity", *archive.EVIDENCE}
 
 
 @dataclass
@@ -65,10 +67,14 @@ def from_edges(
 def read_sample(source: Path) -> dict[str, np.ndarray]:
     """Return the arrays of one sample folder; `temperature`, `n_runs` and `is_values` where the settings tell them.
 
-    is_values (M,): the F_s by which the times of a public file were chosen.
+    is_values (M,): the F_s by which the times of a public file were chosen. The folder of a configuration in an archive
+    is named as if the archive were a folder.
 
     Raises InputError where a file is missing, or where the files of a folder do not belong together.
     """
+    if source.parent.is_file():
+        kept = archive.read(source.parent, source.name)
+        return {name: kept[name] for name in kept.keys() - NOT_LEARNED}
     start = store.read(source / "sample.h5", names=("positions", "types", "box"))
     sample = {name: start[name] for name in ("positions", "types", "box")}
     measured = store.read(source / "propensity.h5", "propensity", ("types", "time", "propensity", "standard_error"))
@@ -149,22 +155,26 @@ def _append(file: h5py.File, name: str, sample: dict[str, np.ndarray], cutoff: f
         group.create_dataset(key, data=array.astype(np.int32), compression="gzip", compression_opts=1, shuffle=True)
 
 
+def _places(source: Path) -> list[Path]:
+    """Return a sample's folder as it is, and for an archive its configurations as if it were their folder."""
+    return [source / name for name in archive.contents(source).names] if source.is_file() else [source]
+
+
 def main() -> None:
     """Collect the samples of one temperature into graphs.h5."""
     parser = options.Parser(prog="python -m learn.graph", description=main.__doc__)
-    parser.add_argument("samples", nargs="+", type=Path, help="sample folders")
+    parser.add_argument("samples", nargs="+", type=Path, help="sample folders, or archives of reduced ones")
     parser.add_argument("--cutoff", type=options.positive, default=CUTOFF, help="edge cutoff, sigma_AA (default 2.0)")
     parser.add_argument("--validation", type=float, default=0.15, help="fraction of configurations")
     parser.add_argument("--test", type=float, default=0.2, help="fraction of configurations")
     parser.add_argument("--identities", nargs="+", help="one per sample; default: the folder's name")
     parser.add_argument("--output", type=Path, required=True, help="graphs.h5")
     arguments = parser.parse_args()
-    identities = arguments.identities or [source.resolve().name for source in arguments.samples]
-    if len(identities) != len(arguments.samples):
-        raise InputError(f"--identities: {len(identities)} given for {len(arguments.samples)} samples")
-    chosen = collect(
-        arguments.samples, identities, arguments.output, arguments.cutoff, arguments.validation, arguments.test
-    )
+    sources = [place for source in arguments.samples for place in _places(source)]
+    identities = arguments.identities or [source.resolve().name for source in sources]
+    if len(identities) != len(sources):
+        raise InputError(f"--identities: {len(identities)} given for {len(sources)} samples")
+    chosen = collect(sources, identities, arguments.output, arguments.cutoff, arguments.validation, arguments.test)
     counts = ", ".join(f"{list(chosen.values()).count(name)} {name}" for name in splits.SPLITS)
     print(f"{arguments.output}: {counts}")
 

@@ -166,13 +166,15 @@ def megabytes(memory: float, attempt: int) -> int:
     return math.ceil(attempt * 1.5 * memory)
 
 
-def jobs(config: Mapping, temperature: float, samples: int | None = None) -> list[tuple[str, str]]:
-    """Return (stage, network) of every job of a temperature; `samples` where public files say how many.
+def jobs(
+    config: Mapping, temperature: float, samples: int | None = None, archived: bool = False
+) -> list[tuple[str, str]]:
+    """Return (stage, network) of every job of a temperature; `samples` where public files say how many, or archives.
 
     Figures and the report are left out: they take seconds.
     """
     public = samples is not None
-    count = config["samples"] if samples is None else samples
+    count = 0 if archived else config["samples"] if samples is None else samples
     found = [
         (stage, "")
         for stage in PER_SAMPLE

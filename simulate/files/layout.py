@@ -38,9 +38,11 @@ LAYOUTS: dict[str, Layout] = {
     "prediction": _STRUCTURE | {"time": ("M",), "propensity": ("M", "N")},
     "graphs": {"time": ("M",)},
     "predictions": {"time": ("M",)},
+    "archive": {"time": ("M",)},
 }
-# The groups of graphs and predictions: one per sample.
+# The groups of graphs, archives and predictions: one per sample.
 GRAPH = _STRUCTURE | _QUENCHED | _MEASURED | {"senders": ("E",), "receivers": ("E",)}
+ARCHIVED = _STRUCTURE | _QUENCHED | _MEASURED | {"halves": (2, "M", "N"), "overlap": ("M", "R"), "F_s": ("M",)}
 PREDICTION: Layout = {"prediction": ("M", "N")}
 
 # Numbers that are never NaN or infinite in a good file.

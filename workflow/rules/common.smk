@@ -75,6 +75,11 @@ def per_sample(name, temperatures=None):
     ]
 
 
+def archives(temperature):
+    """The archives that hold a temperature's configurations, where they are kept ones."""
+    return list(dict.fromkeys(map(str, PUBLISHED[temperature].values()))) if KEPT else []
+
+
 def per_network(name, temperatures=None, networks=None):
     """One file of every trained network (of the configuration, or of `networks`), at the given temperatures (all)."""
     return [

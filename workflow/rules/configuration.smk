@@ -130,6 +130,33 @@ def time_name(time):
     return str(time).replace(" ", "")
 
 
+def kept():
+    """What every archive in published.folder holds."""
+    files = sorted(Path(config["published"]["folder"]).glob("*.h5")) if "published" in config else []
+    if not files:
+        return {}
+    from learn.data import archive
+    from simulate.stage.command import InputError
+
+    try:
+        return {file: archive.contents(file) for file in files}
+    except InputError as error:
+        refuse("published.folder", error)
+
+
+def kept_files(temperature):
+    """The archive of each configuration kept at a temperature; nothing where the folder holds no archives."""
+    found = {
+        name: file
+        for file, kept in KEPT.items()
+        if temperature_name(kept.temperature) == temperature
+        for name in kept.names
+    }
+    if KEPT and not found:
+        refuse("temperatures", f"no archive in {config['published']['folder']} has {temperature}")
+    return found
+
+
 def published_files(temperature):
     """The public files of a temperature by sample, in order of their names; sample s0000 is the first.
 
@@ -140,7 +167,7 @@ def published_files(temperature):
         file for kind in ("npz", "pickle") for file in [*folder.glob(f"*.{kind}"), *folder.glob(f"*/*.{kind}")]
     )
     if not files:
-        refuse("published.folder", f"{folder} holds no .npz and no .pickle file")
+        refuse("published.folder", f"{folder} holds no archive (.h5), no .npz and no .pickle file")
     if len(config["temperatures"]) > 1:
         named = {file: re.search(r"T(\d+\.\d+)", str(file.relative_to(folder))) for file in files}
         files = [file for file in files if named[file] and temperature_name(float(named[file][1])) == temperature]
@@ -162,7 +189,8 @@ def published_times(wildcards):
 
 def identities(temperature):
     """What decides the splits: the samples' numbers, or the names of public files."""
-    return [PUBLISHED[temperature][sample].name if PUBLISHED else sample for sample in SAMPLES[temperature]]
+    public = PUBLISHED and not KEPT
+    return [PUBLISHED[temperature][sample].name if public else sample for sample in SAMPLES[temperature]]
 
 
 def times_at(temperature):
@@ -180,9 +208,13 @@ if isinstance(config["times"], dict):
 check_schema()
 check_writable()
 TEMPERATURES = {temperature_name(t): t for t in config["temperatures"]}
+# What the archives of reduced configurations hold, which then stand in for all that is simulated, and say the times.
+KEPT = kept()
+if KEPT:
+    config["times"] = {str(found.temperature): found.time.tolist() for found in KEPT.values()}
 TIMES = {name: times_at(temperature) for name, temperature in TEMPERATURES.items()}
 # The public file of each sample.
-PUBLISHED = {name: published_files(name) for name in TEMPERATURES} if "published" in config else {}
+PUBLISHED = {name: kept_files(name) or published_files(name) for name in TEMPERATURES} if "published" in config else {}
 SAMPLES = {name: list(PUBLISHED.get(name, [f"s{i:04d}" for i in range(config["samples"])])) for name in TEMPERATURES}
 check_sense()
 # Those that are taken apart; not the points of a learning curve.

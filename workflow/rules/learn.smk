@@ -5,9 +5,9 @@
 rule graphs:
     """All configurations of one temperature as graphs, with what is to be predicted and their split."""
     input:
-        samples=lambda wildcards: per_sample("sample.h5", [wildcards.temperature]),
-        inherent=lambda wildcards: per_sample("inherent.h5", [wildcards.temperature]),
-        propensities=lambda wildcards: per_sample("propensity.h5", [wildcards.temperature]),
+        samples=lambda wildcards: archives(wildcards.temperature) or per_sample("sample.h5", [wildcards.temperature]),
+        inherent=lambda wildcards: [] if KEPT else per_sample("inherent.h5", [wildcards.temperature]),
+        propensities=lambda wildcards: [] if KEPT else per_sample("propensity.h5", [wildcards.temperature]),
         code=code("learn/graph.py"),
     output:
         "<results>/{temperature}/graphs.h5",
@@ -18,12 +18,12 @@ rule graphs:
     resources:
         **needs("graphs"),
     params:
-        folders=lambda wildcards, input: [str(Path(file).parent) for file in input.samples],
+        sources=lambda wildcards, input: [file if KEPT else str(Path(file).parent) for file in input.samples],
         identities=lambda wildcards: identities(wildcards.temperature),
         cutoff=config["graph"]["cutoff"],
         split=config["split"],
     shell:
-        "python -P -m learn.graph {params.folders:q} --identities {params.identities:q} --cutoff {params.cutoff}"
+        "python -P -m learn.graph {params.sources:q} --identities {params.identities:q} --cutoff {params.cutoff}"
         " --validation {params.split[validation]} --test {params.split[test]} --output {output:q} > {log:q} 2>&1"
 
 
@@ -70,7 +70,7 @@ rule evaluate:
         **needs("evaluate", "network"),
     params:
         species=config["species"],
-        source="published" if PUBLISHED else "simulated",
+        source="published" if PUBLISHED and not KEPT else "simulated",
     shell:
         "python -P -m learn.evaluate {input.model:q} {input.graphs:q} --name {wildcards.network}"
         " --species {params.species}"
@@ -95,7 +95,7 @@ rule baselines:
     params:
         names=config["baselines"],
         species=config["species"],
-        source="published" if PUBLISHED else "simulated",
+        source="published" if PUBLISHED and not KEPT else "simulated",
     shell:
         "python -P -m learn.baselines {input.graphs:q} --names {params.names} --species {params.species}"
         " --source {params.source} --output {output:q} > {log:q} 2>&1"

@@ -246,8 +246,11 @@ rule report:
             f"<results>/{temperature}/{name}"
             for temperature in TEMPERATURES
             for name in (
-                f"samples/{SAMPLES[temperature][0]}/sample.h5",
-                f"samples/{SAMPLES[temperature][0]}/isoconfigurational.h5",
+                *(
+                    []
+                    if KEPT
+                    else [f"samples/{SAMPLES[temperature][0]}/{kind}.h5" for kind in ("sample", "isoconfigurational")]
+                ),
                 "graphs.h5",
             )
         ],
