@@ -11,7 +11,6 @@ prints the table of `acceptance` for whatever archives are given, one row a temp
 from pathlib import Path
 
 import numpy as np
-from simulate.liquid.statistics import displacements, reliability, standard_error
 
 from analysis.liquid.correlation import overlap, relax
 from analysis.relaxation import read as read_runs
@@ -19,6 +18,7 @@ from learn.data import archive
 from simulate.files import store
 from simulate.liquid.kob_andersen import evaluate, expected_tau_alpha
 from simulate.liquid.scattering import self_intermediate_scattering
+from simulate.liquid.statistics import displacements, reliability, standard_error
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
