@@ -64,6 +64,12 @@ def test_each_temperature_has_its_own_times(monkeypatch):
     assert hours[0] / hours[1] == pytest.approx(434 / 5.2)
 
 
+def test_nothing_is_simulated_where_archives_are_learned_from():
+    config = configuration() | {"temperatures": [0.5, 0.8]}
+    stages = {row["stage"] for row in plan.table(config, [24, 12], archived=True)}
+    assert stages == {"graphs", "baselines", *costs.PER_NETWORK, "shell_response", "shell_gradient"}
+
+
 def test_trial_gives_speeds_and_clusters_keep_their_gpus():
     config = configuration("tests/config.yaml")
     measured = plan.measure(config, 0.2)

@@ -1,7 +1,9 @@
 """What reruns when something changes: dry runs of the real Snakefile on a finished run."""
 
+import numpy as np
 import pytest
 
+from learn.data import archive
 from tests.workflow.conftest import snakemake
 
 pytestmark = pytest.mark.pipeline
@@ -78,6 +80,39 @@ def test_public_files_of_several_temperatures(tmp_path):
         if "python -m simulate.published" in line:
             assert ("--time 4120" in line) == ("a_T0.44" in line)
             assert ("--time 217" in line) == ("/T0.50/" in line)
+
+
+def test_archives_stand_in_for_all_that_is_simulated(tmp_path):
+    """As many configurations as each temperature has, in however many files, at the times that they carry."""
+    for batch, (temperature, times, names) in enumerate(
+        [(0.64, [1.65, 16.5], range(12)), (0.64, [1.65, 16.5], range(12, 16)), (0.8, [5.2], range(8))]
+    ):
+        samples = {f"s{number:04d}": kept_sample(f"s{number:04d}", len(times)) for number in names}
+        relaxation = {key: np.ones(3) for key in archive.RELAXATION}
+        archive.write(tmp_path / f"{batch}.h5", samples, np.array(times), temperature, relaxation, {})
+    settings = (f"published={{folder: {tmp_path}}}", "temperatures=[0.64, 0.8]")
+    where = f"pathvars={{results: {tmp_path / 'results'}}}"
+    each = "networks={bapst2020: {per_time: true}}"
+    outcome = snakemake("--dry-run", "-p", "--config", *settings, each, where)
+    assert outcome.status == 0, outcome.output
+    planned = outcome.planned()
+    assert not {*SIMULATION, "published"} & set(planned)
+    assert planned["graphs"] == 2
+    assert planned["train"] == 3 + 2
+    (line,) = (line for line in outcome.output.splitlines() if "python -P -m learn.graph" in line and "T0.640" in line)
+    assert f"{tmp_path}/0.h5 {tmp_path}/1.h5 --identities s0000" in line
+    outcome = snakemake("--dry-run", "--config", settings[0], "temperatures=[0.5]", where)
+    assert "error: configuration: temperatures: no archive" in outcome.output
+
+
+def kept_sample(name, n_times):
+    """A configuration as archives hold them, of five particles."""
+    arrays = {"types": np.array([0, 0, 0, 0, 1]), "box": np.full(3, 6.0)}
+    arrays |= dict.fromkeys(("positions", "inherent_positions"), np.zeros((5, 3)))
+    arrays |= {"halves": np.ones((2, n_times, 5)), "standard_error": np.ones((n_times, 5))}
+    arrays |= {"overlap": np.ones((n_times, 4))}
+    arrays |= dict.fromkeys(("F_s", "reliability_A", "reliability_B"), np.ones(n_times))
+    return arrays | {"identity": name, "n_runs": 4, "seed": 1} | dict.fromkeys(archive.EVIDENCE, 0.0)
 
 
 def test_new_times_of_one_temperature_rerun_only_what_is_theirs(pipeline):

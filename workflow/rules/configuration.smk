@@ -212,9 +212,9 @@ TEMPERATURES = {temperature_name(t): t for t in config["temperatures"]}
 KEPT = kept()
 if KEPT:
     config["times"] = {str(found.temperature): found.time.tolist() for found in KEPT.values()}
-TIMES = {name: times_at(temperature) for name, temperature in TEMPERATURES.items()}
 # The public file of each sample.
 PUBLISHED = {name: kept_files(name) or published_files(name) for name in TEMPERATURES} if "published" in config else {}
+TIMES = {name: times_at(temperature) for name, temperature in TEMPERATURES.items()}
 SAMPLES = {name: list(PUBLISHED.get(name, [f"s{i:04d}" for i in range(config["samples"])])) for name in TEMPERATURES}
 check_sense()
 # Those that are taken apart; not the points of a learning curve.
