@@ -30,7 +30,7 @@ def _frame(configuration: fields.Fields, index: int, positions: np.ndarray, spec
     lattice = " ".join(f"{edge:.8g}" for edge in np.diag(configuration.box).ravel())
     properties = ":".join(["species:S:1:type:I:1:pos:R:3", *(f"{name}:R:1" for name in columns)])
     comment = f'Lattice="{lattice}" Properties={properties} pbc="T T T" time={configuration.time[index]:.8g}'
-    if configuration.temperature is not None:
+    if not np.isnan(configuration.temperature):
         comment += f" temperature={configuration.temperature:.8g}"
     numbers = np.column_stack([positions, *(field[index] for field in columns.values())])
     lines = [
@@ -43,14 +43,12 @@ def _frame(configuration: fields.Fields, index: int, positions: np.ndarray, spec
 def main() -> None:
     parser = options.Parser(prog="python -m analysis.export", description=__doc__.splitlines()[0])
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
-    parser.add_argument(
-        "--predictions", nargs="*", default=[], help="predictions.h5; several where each holds one time"
-    )
+    text = "predictions.h5; several where each holds one time"
+    parser.add_argument("--predictions", nargs="*", default=[], help=text)
     parser.add_argument("--sample", help="name of the sample, as s0000 (the first predicted, or the first)")
-    parser.add_argument("--temperature", type=options.positive, help="where the graphs file does not carry it")
     parser.add_argument("--output", required=True, help="the file to write (.xyz)")
     arguments = parser.parse_args()
-    configuration = fields.read(arguments.graphs, arguments.predictions, arguments.sample, arguments.temperature)
+    configuration = fields.read(arguments.graphs, arguments.predictions, arguments.sample)
     with store.text(arguments.output) as file:
         file.writelines(frames(configuration))
 

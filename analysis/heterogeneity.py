@@ -8,12 +8,13 @@ chi_4(t) of the trajectories themselves is in relaxation.h5 (analysis.relaxation
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from analysis.liquid import propensity_field as fields
+from learn.data import dataset
 from simulate.files import store, tables
 from simulate.liquid.box import minimum_image
 from simulate.liquid.statistics import jackknife_error, susceptibility
@@ -64,64 +65,56 @@ def correlation_length(r: np.ndarray, correlation: np.ndarray, smallest: float =
     return float(-1 / slope) if slope < 0 else np.nan
 
 
-def describe(values: list[np.ndarray], noise: list[np.ndarray], covariance: np.ndarray, count: np.ndarray) -> dict:
-    """Return what characterises one field: arrays over M times.
-
-    values: per configuration (M, N_A); noise: per configuration the mean squared standard error (M,), zero for a
-    prediction; covariance (M, B) summed over pairs, count (B,). C(r) is divided by the variance within configurations
-    less the noise. (Noise common to neighbours, from runs in which they move together, stays in C(r); it falls
-    as 1 / runs.) The distribution is that of propensity / mean, noise included. N var(mean propensity of a
-    configuration) / <propensity>^2 is the structural part of the fluctuations of the dynamics (Berthier and Jack, Phys.
-    Rev. E 76, 041509 (2007)).
+class Part(NamedTuple):
+    """One field of one configuration: values (M, N_A); noise: the mean squared standard error (M,), zero for a
+    prediction; covariance (M, B) summed over pairs and their number (B,), of `spatial_covariance`.
     """
-    variance = np.mean([v.var(axis=1) for v in values], axis=0)
-    means = np.array([v.mean(axis=1) for v in values])
-    scaled = np.concatenate([v / means.mean(axis=0)[:, None] for v in values], axis=1)
+
+    values: np.ndarray
+    noise: np.ndarray
+    covariance: np.ndarray
+    n_pairs: np.ndarray
+
+
+def describe(parts: Sequence[Part], r: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what characterises a field over configurations: arrays over M times; `r` (B,) are the distances.
+
+    C(r) is divided by the variance within configurations less the noise. (Noise common to neighbours, from runs in
+    which they move together, stays in C(r); it falls as 1 / runs.) The distribution is that of propensity / mean, noise
+    included. The susceptibility N var(mean propensity of a configuration) / <propensity>^2 is the structural part of
+    the fluctuations of the dynamics (Berthier and Jack, Phys. Rev. E 76, 041509 (2007)).
+    """
+    means = np.array([part.values.mean(axis=1) for part in parts])
+    mean = means.mean(axis=0)
+    variance = np.mean([part.values.var(axis=1) - part.noise for part in parts], axis=0)
+    scaled = np.concatenate([part.values / mean[:, None] for part in parts], axis=1)
     centred = scaled - scaled.mean(axis=1, keepdims=True)
     width = centred.std(axis=1)
+    count = np.sum([part.n_pairs for part in parts], axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = covariance / count / (variance - np.mean(noise, axis=0))[:, None]
+        correlation = np.sum([part.covariance for part in parts], axis=0) / count / variance[:, None]
         skewness = (centred**3).mean(axis=1) / width**3
     density = [np.histogram(row, HISTOGRAM_EDGES)[0] / (len(row) * np.diff(HISTOGRAM_EDGES)) for row in scaled]
     return {
-        "mean": means.mean(axis=0),
+        "mean": mean,
         "relative_width": width,
         "skewness": skewness,
-        "susceptibility": susceptibility(means, values[0].shape[1]) / means.mean(axis=0) ** 2,
+        "susceptibility": susceptibility(means, parts[0].values.shape[1]) / mean**2,
         "correlation": correlation,
+        "correlation_length": np.array([correlation_length(r, row) for row in correlation]),
         "density": np.array(density),
     }
 
 
-@dataclass
-class Field:
-    """One field over S configurations, a list entry each: values (M, N_A), noise (M,), covariance (M, B), count (B,).
-
-    noise, covariance and count as `describe` and `spatial_covariance` have them.
-    """
-
-    values: list[np.ndarray]
-    noise: list[np.ndarray]
-    covariance: list[np.ndarray]
-    count: list[np.ndarray]
-
-    def without(self, index: int) -> "Field":
-        """Return the field over all configurations but one."""
-        return Field(*([x for i, x in enumerate(of) if i != index] for of in vars(self).values()))
-
-    def described(self, r: np.ndarray) -> dict[str, np.ndarray]:
-        """Return `describe`, and the correlation length (M,)."""
-        found = describe(self.values, self.noise, np.sum(self.covariance, axis=0), np.sum(self.count, axis=0))
-        return found | {"correlation_length": np.array([correlation_length(r, row) for row in found["correlation"]])}
-
-
-def with_errors(field: Field, r: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what describes the field, with jackknife errors of the quantities in `SUMMARY` and the correlation.
+def with_errors(parts: Sequence[Part], r: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what describes a field, with jackknife errors of the quantities in `SUMMARY` and the correlation.
 
     NaN for fewer than three configurations: two leave one each, whose spread does not tell the variance between them.
     """
-    found, n = field.described(r), len(field.values)
-    left_out = [field.without(index).described(r) for index in range(n)] if n > 2 else []
+    found = describe(parts, r)
+    left_out = [
+        describe([*parts[:index], *parts[index + 1 :]], r) for index in range(len(parts) if len(parts) > 2 else 0)
+    ]
     for name in (*SUMMARY, "correlation"):
         each = np.array([rest[name] for rest in left_out])
         found[f"{name}_error"] = jackknife_error(each) if left_out else np.full(found[name].shape, np.nan)
@@ -133,32 +126,30 @@ def compare(graphs: str | Path, predictions: Sequence[str | Path]) -> dict[str, 
 
     Raises InputError where the files do not belong together.
     """
-    names = fields.samples(predictions[0])
-    read = [fields.read(graphs, predictions, name) for name in names]
-    half = min(case.box.min() for case in read) / 2
-    edges = np.arange(0, half + 1e-9, BIN_WIDTH)
-    true, predicted = (Field([], [], [], []) for _ in range(2))
+    read = fields.read_all(graphs, predictions)
+    edges = np.arange(0, min(one.box.min() for one in read) / 2 + 1e-9, BIN_WIDTH)
+    parts: dict[str, list[Part]] = {"true": [], "predicted": []}
     with command.progress(len(read), "heterogeneity", "sample") as bar:
-        for case in read:
-            chosen = case.types == 0
+        for one in read:
+            chosen = one.types == 0
             if not chosen.any():
-                raise InputError(f"{graphs}: {case.sample} has no A particles")
-            both = np.concatenate([case.truth[:, chosen], case.prediction[:, chosen]])
-            total, pairs = spatial_covariance(case.positions[chosen], case.box, both, edges)
-            noise = (case.standard_error[:, chosen] ** 2).mean(axis=1)
-            split = zip((true, predicted), np.split(both, 2), (noise, 0 * noise), np.split(total, 2), strict=True)
-            for field, values, error, covariance in split:
-                for of, entry in zip(vars(field).values(), (values, error, covariance, pairs), strict=True):
-                    of.append(entry)
+                raise InputError(f"{graphs}: {one.sample} has no A particles")
+            both = np.concatenate([one.truth[:, chosen], one.prediction[:, chosen]])
+            total, pairs = spatial_covariance(one.positions[chosen], one.box, both, edges)
+            noise = (one.standard_error[:, chosen] ** 2).mean(axis=1)
+            halves = zip(np.split(both, 2), (noise, 0 * noise), np.split(total, 2), strict=True)
+            for name, (values, error, covariance) in zip(parts, halves, strict=True):
+                parts[name].append(Part(values, error, covariance, pairs))
             bar.update()
     r = (edges[1:] + edges[:-1]) / 2
-    arrays = {"time": read[0].time, "r": r, "n_pairs": np.sum(true.count, axis=0), "density_edges": HISTOGRAM_EDGES}
-    for name, field in (("true", true), ("predicted", predicted)):
-        arrays |= {f"{quantity}_{name}": values for quantity, values in with_errors(field, r).items()}
+    n_pairs = np.sum([part.n_pairs for part in parts["true"]], axis=0)
+    arrays = {"time": read[0].time, "r": r, "n_pairs": n_pairs, "density_edges": HISTOGRAM_EDGES}
+    for name, of in parts.items():
+        arrays |= {f"{quantity}_{name}": values for quantity, values in with_errors(of, r).items()}
     return arrays
 
 
-def table(arrays: dict[str, np.ndarray], temperature: float | None) -> list[dict]:
+def table(arrays: dict[str, np.ndarray], temperature: float) -> list[dict]:
     """Return one row per time and field, with the quantities of SUMMARY and their errors."""
     return [
         {"temperature": temperature, "time": time, "field": field}
@@ -173,11 +164,10 @@ def main() -> None:
     parser.add_argument("graphs", help="graphs.h5")
     parser.add_argument("output", help="OUT.h5")
     parser.add_argument("--predictions", nargs="+", required=True, help="predictions.h5 of one or more times")
-    parser.add_argument("--temperature", type=float, help="where the graphs file does not carry it")
     parser.add_argument("--table", help="one row per time and field (.csv)")
     arguments = parser.parse_args()
     arrays = compare(arguments.graphs, arguments.predictions)
-    temperature = fields.read(arguments.graphs, temperature=arguments.temperature).temperature
+    temperature = dataset.settings(arguments.graphs)["temperature"]
     store.write(arguments.output, "heterogeneity", arrays, {"temperature": temperature, "bin_width": BIN_WIDTH})
     if arguments.table:
         rows = table(arrays, temperature)

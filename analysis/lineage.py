@@ -82,7 +82,7 @@ def _tell(path: Path, digest: str | None, depth: int, told: dict[Path, str], lin
 def _facts(made: dict, settings: dict) -> list[str]:
     """Return what is said of one file: its command, what its random numbers follow from, what it ran on, versions."""
     words = {"seed": made.get("seed")} | {name: settings.get(name) for name in ("temperature", "sample")}
-    words |= {"platform": made.get("platform"), "commit": made.get("commit")}
+    words |= {name: made.get(name) for name in ("platform", "seconds", "commit")}
     known = ", ".join(f"{name} {value}" for name, value in words.items() if value is not None)
     versions = ", ".join(f"{name} {version}" for name, version in made.get("versions", {}).items())
     return [f"python -m {shlex.join(map(str, made.get('command', ['unknown'])))}", known, versions]

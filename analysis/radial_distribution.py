@@ -1,13 +1,12 @@
 """Radial distribution functions g_AA, g_AB, g_BB, computed by mdtraj, with their first peaks.
 
-    python -m analysis.radial_distribution FILE [FILE ...] --output OUT.h5|OUT.csv
+    python -m analysis.radial_distribution FILE [FILE ...] --output OUT.h5
 
 Averages over every frame of every FILE: our samples and relaxation runs, the public formats, or trajectories that
 mdtraj reads with atoms named A and B (1 nm = 1 sigma_AA).
 """
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import h5py
@@ -15,8 +14,7 @@ import mdtraj
 import numpy as np
 
 from simulate import trajectory
-from simulate.files import formats as configuration
-from simulate.files import store
+from simulate.files import formats, store
 from simulate.liquid.box import wrap
 from simulate.liquid.kob_andersen import SIGMA
 from simulate.stage import command, options
@@ -39,29 +37,16 @@ def radial_distribution(
     gas has g = 1 at any N. `r_max` must not exceed half the shortest edge. A pair without two particles gives NaN.
     """
     n_bins = int(r_max / bin_width)
-    total = {name: np.zeros(n_bins) for name in PAIRS}
-    pairs = {name: _pairs(types, *species) for name, species in PAIRS.items()}
-    r = (np.arange(n_bins) + 0.5) * bin_width
-    count = 0
+    whole = trajectory.topology(types)
+    pairs = {name: whole.select_pairs(f"name {name[0]}", f"name {name[1]}") for name in PAIRS}
+    found: dict[str, list] = {name: [] for name in PAIRS}
     # Frame by frame: mdtraj holds all pair distances of what it is given at once.
     for positions in frames:
         frame = trajectory.frames(wrap(positions, box)[np.newaxis], types, box, np.zeros(1))
-        count += 1
         for name, group in pairs.items():
-            if len(group) == 0:
-                total[name] += np.nan
-                continue
-            r_range = (0, n_bins * bin_width)
-            total[name] += mdtraj.compute_rdf(frame, group, r_range=r_range, n_bins=n_bins)[1]
-    return r, {name: values / count for name, values in total.items()}
-
-
-def _pairs(types: np.ndarray, first: int, second: int) -> np.ndarray:
-    one, other = np.flatnonzero(types == first), np.flatnonzero(types == second)
-    if first == second:
-        upper = np.triu_indices(len(one), 1)
-        return np.stack([one[upper[0]], one[upper[1]]], axis=1)
-    return np.stack([np.repeat(one, len(other)), np.tile(other, len(one))], axis=1)
+            bins = {"r_range": (0, n_bins * bin_width), "n_bins": n_bins}
+            found[name].append(mdtraj.compute_rdf(frame, group, **bins)[1] if len(group) else np.full(n_bins, np.nan))
+    return (np.arange(n_bins) + 0.5) * bin_width, {name: np.mean(values, axis=0) for name, values in found.items()}
 
 
 def first_peak(r: np.ndarray, g: np.ndarray, sigma: float) -> tuple[float, float]:
@@ -85,23 +70,24 @@ def first_peak(r: np.ndarray, g: np.ndarray, sigma: float) -> tuple[float, float
     return float(grid[best]), float(cubic(grid[best]))
 
 
-def read(path: str | Path) -> tuple[Iterator[np.ndarray], np.ndarray, np.ndarray]:
-    """Return the frames (each (N, 3)), types (N,) and box (3,) of a file.
+def read(path: str | Path) -> tuple[list[np.ndarray], formats.Configuration]:
+    """Return the frames (each (N, 3)) of a file, and its last one with every check.
 
     Raises InputError where it is neither a configuration nor a trajectory.
     """
     path = Path(path)
     if store.kind_of(path) == "relaxation_run":
-        contents = store.read(path, "relaxation_run", ("positions", "types", "box"))
-        return iter(contents["positions"].astype(np.float64)), contents["types"], contents["box"].astype(np.float64)
-    # The last frame, with every check; further frames of a trajectory share its particles.
-    last = configuration.read(path)
+        run = store.read(path, "relaxation_run", ("positions", "types", "box"))
+        frames = list(run["positions"].astype(np.float64))
+        box = run["box"].astype(np.float64)
+        return frames, formats.Configuration(frames[-1], run["types"], box, run.settings.get("temperature"))
+    last = formats.read(path)
     if path.suffix in (".npz", ".pickle", ".pkl") or not _is_trajectory(path):
-        return iter([last.positions]), last.types, last.box
+        return [last.positions], last
     loaded = mdtraj.load(str(path))
     if np.ptp(loaded.unitcell_lengths, axis=0).max() > 1e-4:
         raise InputError(f"{path}: the box changes from frame to frame, expected constant volume")
-    return iter(loaded.xyz.astype(np.float64)), last.types, last.box
+    return list(loaded.xyz.astype(np.float64)), last
 
 
 def _is_trajectory(path: Path) -> bool:
@@ -113,52 +99,47 @@ def _is_trajectory(path: Path) -> bool:
 
 def over_files(
     paths: list[str | Path], r_max: float | None, bin_width: float
-) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
-    """Return r (K,), the mean g_ab (K,) over all files by pair, and the number density.
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
+    """Return r (K,), the mean g_ab (K,) over all frames of all files by pair, and their density and temperature.
 
-    Raises InputError where the box is smaller than 2 `r_max`, no bin fits, or the files differ in size.
+    The temperature is None where it is not known or not one.
+    Raises InputError where the box is smaller than 2 `r_max` or no bin fits.
     """
-    sums: dict[str, np.ndarray] = {}
-    weight, limit, r, density = 0, r_max, np.empty(0), np.nan
+    found, weights, temperatures, limit, r, density = [], [], set(), r_max, np.empty(0), np.nan
     with command.progress(len(paths), "radial distribution", "file") as bar:
         for path in paths:
-            found, types, box = read(path)
-            frames = list(found)
-            if limit is None:
-                limit = box.min() / 2
-            if limit > box.min() / 2 + 1e-9:
-                raise InputError(f"{path}: half the box edge is {box.min() / 2:.3f}, expected at least r_max {limit:g}")
+            frames, last = read(path)
+            half = last.box.min() / 2
+            limit = limit or half
+            if limit > half + 1e-9:
+                raise InputError(f"{path}: half the box edge is {half:.3f}, expected at least r_max {limit:g}")
             if bin_width > limit:
                 raise InputError(f"{path}: bins of {bin_width:g}, expected at most the largest distance, {limit:.3f}")
-            r, g = radial_distribution(frames, types, box, limit, bin_width)
-            sums = {name: (sums[name] if sums else 0) + len(frames) * g[name] for name in PAIRS}
-            weight += len(frames)
-            density = len(types) / box.prod()
+            r, g = radial_distribution(frames, last.types, last.box, limit, bin_width)
+            found.append(g)
+            weights.append(len(frames))
+            temperatures.add(last.temperature)
+            density = len(last.types) / last.box.prod()
             bar.update()
-    return r, {name: values / weight for name, values in sums.items()}, density
+    mean = {name: np.average([g[name] for g in found], axis=0, weights=weights) for name in PAIRS}
+    return r, mean, {"density": density, "temperature": temperatures.pop() if len(temperatures) == 1 else None}
 
 
 def main() -> None:
     parser = options.Parser(prog="python -m analysis.radial_distribution", description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", help="samples, relaxation runs, public files or mdtraj trajectories")
-    parser.add_argument("--output", required=True, help=".h5 or .csv to write")
+    parser.add_argument("--output", required=True, help=".h5 to write")
     parser.add_argument("--r-max", type=options.positive, help="largest distance (default: half the box edge)")
     parser.add_argument(
         "--bin-width", type=options.positive, default=BIN_WIDTH, help="in sigma_AA (default %(default)s)"
     )
     arguments = parser.parse_args()
-    if Path(arguments.output).suffix not in (".h5", ".csv"):
-        raise InputError(f"--output: {arguments.output}, expected a name ending in .h5 or .csv")
-    r, g, density = over_files(arguments.files, arguments.r_max, arguments.bin_width)
+    r, g, about = over_files(arguments.files, arguments.r_max, arguments.bin_width)
     peaks = {name: first_peak(r, g[name], SIGMA[species]) for name, species in PAIRS.items()}
-    if Path(arguments.output).suffix == ".csv":
-        with store.text(arguments.output) as file:
-            csv.writer(file).writerows([("r", *(f"g_{name}" for name in PAIRS)), *zip(r, *g.values(), strict=True)])
-    else:
-        arrays = {"r": r} | {f"g_{name}": values for name, values in g.items()}
-        arrays |= {f"first_peak_{name}": np.array(peak) for name, peak in peaks.items()}
-        settings = {"files": [str(path) for path in arguments.files], "bin_width": arguments.bin_width}
-        store.write(arguments.output, "radial_distribution", arrays, {**settings, "density": density})
+    arrays = {"r": r} | {f"g_{name}": values for name, values in g.items()}
+    arrays |= {f"first_peak_{name}": np.array(peak) for name, peak in peaks.items()}
+    settings = {"files": [str(path) for path in arguments.files], "bin_width": arguments.bin_width}
+    store.write(arguments.output, "radial_distribution", arrays, settings | about)
     for name, (position, height) in peaks.items():
         print(f"g_{name}: first peak {height:.2f} at r = {position:.3f}")
 

@@ -5,7 +5,6 @@
 
 Every FIGURE.svg is taken with the caption (.txt) and the table (.csv) that its command wrote beside it.
 """
-# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
 import argparse
 import base64
@@ -15,10 +14,9 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from analysis.accounts import used
-from analysis.figures import response, scores, style
-from analysis.liquid import propensity_field as fields
-from analysis.page import answer, view
+from analysis.figures import scores, style
+from analysis.liquid import propensity_field
+from analysis.page import matrix, scene
 from simulate.files import provenance, store
 from simulate.stage import command, options
 from simulate.stage.command import InputError
@@ -26,12 +24,12 @@ from simulate.stage.command import InputError
 HERE = Path(__file__).parent / "page"
 # Option and title of every section, in order.
 SECTIONS = (
+    ("pearson", "Pearson correlation by time, beside ceiling and baselines"),
     ("relaxation", "From liquid to glass"),
     ("structure", "A structure that hardly changes"),
     ("graph", "What the network sees"),
     ("maps", "Propensity maps"),
     ("scatter", "Prediction against truth"),
-    ("pearson", "Pearson correlation by time, beside ceiling and baselines"),
     ("response", "How far the network looks: shell response by time and temperature"),
     ("length", "Does the reach grow with time and on cooling?"),
     ("heterogeneity", "How uneven the propensity is, simulated and predicted"),
@@ -41,15 +39,9 @@ SECTIONS = (
 )
 
 SCORES = (
-    "Every score on held-out configurations. T: temperature (ε/k<sub>B</sub>); t: time (τ). PCC: Pearson correlation "
-    "of predicted and measured propensity, per configuration and then averaged (mean, ± its standard error over the "
-    "test configurations) and of all test configurations pooled (all). Ceiling: the largest correlation that any "
-    "predictor can reach with a propensity measured in n runs, for either. n train, n test: configurations. Bold: "
-    "trained models."
-)
-PLANNED = (
-    "What <code>snakemake plan</code> expected before the run, beside what the results that are there have taken, all "
-    "attempts that ended in them together. GPU-hours: of one device; core-hours: of one core. Disk: results only."
+    "Pearson correlation of predicted and measured propensity of the {species} particles in each held-out "
+    "configuration, averaged over them; bold: the best at that time. Noise ceiling: the largest correlation that any "
+    "predictor can reach with a propensity measured in so many runs. Times t in τ, temperatures T in ε/k_B."
 )
 
 
@@ -61,7 +53,7 @@ def figure(path: Path) -> str:
     for part in (path, path.with_suffix(".txt"), path.with_suffix(".csv")):
         if not part.is_file():
             raise InputError(f"{part}: no such file; expected beside {path.name}, as its figure's command writes it")
-    caption = path.with_suffix(".txt").read_text().strip()
+    caption = path.with_suffix(".txt").read_text(encoding="utf-8").strip()
     return (
         f'<figure><img src="{_inline(path, "image/svg+xml")}" alt="{escape(caption[:200])}">'
         f"<figcaption>{typeset(caption)} {_download(path.with_suffix('.csv'))}</figcaption></figure>"
@@ -73,25 +65,38 @@ def typeset(text: str) -> str:
     return re.sub(r"\b(F|k|τ|Δ)_(s|B|α|rms)\b", r"<i>\1</i><sub>\2</sub>", escape(text))
 
 
-def score_table(series: list[scores.Series]) -> str:
-    """Return the scores as an HTML table; the rows of networks are marked."""
-    header, rows = answer.rows(series)
-    networks = {one.label for one in series if not one.is_baseline}
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "\n".join(
-        f'<tr class="{"network" if row[2] in networks else "baseline"}">'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row)
-        + "</tr>"
-        for row in rows
+def sentence(series: list[scores.Series], species: str) -> str:
+    """Return what was found, in one sentence: the best network at the lowest temperature, first and last time."""
+    networks = [one for one in series if not one.is_baseline]
+    if not networks:
+        return "No network was scored; the table below holds the baselines."
+    coldest = min(one.temperature for one in networks)
+    best = max((one for one in networks if one.temperature == coldest), key=lambda one: one.pcc_mean.mean())
+    ends = " and ".join(
+        f"{best.pcc_mean[i]:.2f} at t = {style.number(best.time[i])} τ (ceiling {best.ceiling_mean[i]:.2f})"
+        for i in sorted({0, len(best.time) - 1})
     )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        f"At T = {style.number(coldest)}, the {best.label} foretells the propensity of the {species} particles from "
+        f"one configuration with a correlation of {ends}, in {best.n_test} configurations that it never saw."
+    )
+
+
+def run(series: list[scores.Series]) -> str:
+    """Return what was run, in one line: temperatures, configurations, runs, the code's commit."""
+    temperatures = ", ".join(style.number(temperature) for temperature, _ in scores.by_temperature(series))
+    one = series[0]
+    return (
+        f"What was run: T = {temperatures}; of each, {one.n_train or '–'} configurations to train on and {one.n_test} "
+        f"to test, n = {one.n_runs or '–'} runs of every configuration. Commit {provenance.commit()[:12]}."
+    )
 
 
 def made_by(paths: list[Path], configuration: Path | None) -> str:
     """Return what made the run: versions, commit and platform of this report and of every file in `paths`."""
     parts = [_definitions({"commit": provenance.commit(), **provenance.versions()})]
     if configuration is not None:
-        parts.append(_details(f"Configuration ({configuration.name})", configuration.read_text()))
+        parts.append(_details(f"Configuration ({configuration.name})", configuration.read_text(encoding="utf-8")))
     for path in paths:
         with store.opened(path) as file:
             kind = str(file.attrs["kind"])
@@ -108,42 +113,35 @@ def page(arguments: argparse.Namespace) -> str:
     Raises InputError where a file is missing or does not fit.
     """
     series = scores.read(arguments.metrics, arguments.species)
-    columns = ("temperature", *response.COLUMNS)
-    shells = [style.read_table(path.with_suffix(".csv"), columns) for path in arguments.response]
-    sections = []
+    caption = f"{typeset(SCORES.format(species=arguments.species))} {_download(arguments.metrics)}"
+    contents, sections = [], []
     for name, title in SECTIONS:
-        content = [figure(path) for path in getattr(arguments, name)]
-        if name == "pearson":
-            # The figure itself opens the report.
-            content = [
-                score_table(series),
-                f'<p class="caption">{SCORES} {_download(arguments.metrics)}</p>',
-                *content[1:],
-            ]
-        if content:
-            sections.append(f'<section id="{name}"><h2>{title}</h2>{"".join(content)}</section>')
-    if arguments.plan is not None:
-        hours = used.table(used.read(arguments.plan), used.used(arguments.results, arguments.benchmarks))
-        caption = f'<p class="caption">{PLANNED} {_download(arguments.plan)}</p>'
-        sections.append(f'<section id="costs"><h2>Planned against used</h2>{hours}{caption}</section>')
-    return Template((HERE / "report.html").read_text()).substitute(
-        answer=typeset(answer.paragraph(series, shells, arguments.species)),
-        opening=figure(arguments.pearson[0]) if arguments.pearson else "",
+        if found := "".join(figure(path) for path in getattr(arguments, name)):
+            contents.append(f'<li><a href="#{name}">{title}</a></li>')
+            sections.append(f'<section id="{name}"><h2>{title}</h2>{found}</section>')
+    if arguments.graphs is not None:
+        contents.append('<li><a href="#scene">One configuration, to turn around</a></li>')
+    tables = [matrix.of(*of) for of in scores.by_temperature(series)]
+    return Template((HERE / "report.html").read_text(encoding="utf-8")).substitute(
+        sentence=typeset(sentence(series, arguments.species)),
+        scores="\n".join([*tables, f'<p class="caption">{caption}</p>']),
+        run=typeset(run(series)),
+        contents="\n".join([*contents, '<li><a href="#made-by">What made it</a></li>']),
         sections="\n".join(sections),
-        view=_view(arguments),
+        scene=_scene(arguments),
         made_by=made_by(arguments.sources, arguments.configuration),
     )
 
 
-def _view(arguments: argparse.Namespace) -> str:
+def _scene(arguments: argparse.Namespace) -> str:
     if arguments.graphs is None:
         return ""
-    configuration = fields.read(arguments.graphs, arguments.predictions, arguments.sample, arguments.temperature)
-    return Template((HERE / "view.html").read_text()).substitute(
+    configuration = propensity_field.read(arguments.graphs, arguments.predictions, arguments.sample)
+    return Template((HERE / "scene.html").read_text(encoding="utf-8")).substitute(
         place=typeset(configuration.place),
         last=len(configuration.time) - 1,
-        payload=view.payload(configuration),
-        script=(HERE / "view.js").read_text(),
+        payload=scene.payload(configuration),
+        script=(HERE / "scene.js").read_text(encoding="utf-8"),
     )
 
 
@@ -174,21 +172,13 @@ def main() -> None:
     parser.add_argument("--graphs", type=Path, help="graphs.h5 of the configuration to turn around")
     parser.add_argument("--predictions", type=Path, nargs="*", default=[], help="predictions.h5 for it")
     parser.add_argument("--sample", help="name of that configuration, as s0000 (the first predicted)")
-    parser.add_argument(
-        "--temperature", type=options.positive, help="its temperature, where the graphs file does not carry it"
-    )
     parser.add_argument("--sources", type=Path, nargs="*", default=[], help="files (.h5) whose making is listed")
     parser.add_argument("--configuration", type=Path, help="the configuration of the run (.yaml), printed as it is")
-    parser.add_argument("--plan", type=Path, help="what `snakemake plan` wrote; with --results and --benchmarks")
-    parser.add_argument("--results", type=Path, help="the run's folder, whose files say what they took")
-    parser.add_argument("--benchmarks", type=Path, help="the folder of the jobs' times")
     parser.add_argument("--output", type=Path, required=True, help="the report (.html)")
     arguments = parser.parse_args()
     if (arguments.graphs is None) != (not arguments.predictions):
         raise InputError("--graphs and --predictions: expected both or neither")
-    if arguments.plan is not None and None in (arguments.results, arguments.benchmarks):
-        raise InputError("--plan: expected --results and --benchmarks beside it")
-    for path in (arguments.metrics, arguments.configuration, arguments.plan):
+    for path in (arguments.metrics, arguments.configuration):
         if path is not None and not path.is_file():
             raise InputError(f"{path}: no such file")
     content = page(arguments)

@@ -1,6 +1,6 @@
 """The length over which a network's prediction responds to its surroundings, from the answers of analysis.shells.
 
-    python -m analysis.response_length RESPONSES.h5 ... --output OUT.csv [--temperature T] [--graphs graphs.h5]
+    python -m analysis.response_length RESPONSES.h5 ... --output OUT.csv
 
 All files are of one network (`analysis.shells --responses`), one or more shells each. A row per time and curve: the
 length xi of change = c exp(-x / xi). The curves:
@@ -8,11 +8,11 @@ length xi of change = c exp(-x / xi). The curves:
 removal, gap, gradient   root mean square change of the prediction against shell; x in edges, or in sigma_AA (metric)
 sensitivity              root mean square |d prediction_i / d r_j| against the distance r_ij; x in sigma_AA
 
-`length_error` is the standard deviation over a bootstrap that draws configurations anew, then marked particles within
-each; `misfit` the root mean square distance of log(change) from the line: the curve is an exponential only where it
-is small. `control`: empty, or why the network had nothing to learn. `box_limit`: from where on there is no answer: the
-shell at which the surroundings of half of the marked particles wrap around the box (edges), or L/2. It is the length of
-the network, not a measured correlation length.
+`length_error`: standard deviation over a bootstrap of configurations, then of the marked particles in each; `misfit`:
+the root mean square distance of log(change) from the line: the curve is an exponential only where it is small.
+`control`: empty, or why the network had nothing to learn. `box_limit`: from where on there is no answer: the shell at
+which the surroundings of half of the marked particles wrap around the box (edges), or L/2. It is the length of the
+network, not a measured correlation length.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ COLUMNS = (
     "temperature", "control", "seed", "time", "kind", "unit", "delta", "length", "length_error", "fit_from", "fit_to",
     "n_points", "misfit", "n_particles", "box_limit",
 )  # fmt: skip
-ARRAYS = ("time", "full", "case", "wraps_from", "kind", "shell", "delta", "changed")
+ARRAYS = ("time", "full", "configuration", "wraps_from", "kind", "shell", "delta", "changed")
 # The sensitivity is fitted from the first neighbours on; below this part of its maximum it is rounding.
 FIRST, SMALLEST = 1.0, 1e-6
 
@@ -93,15 +93,17 @@ def fitted(curve: Curve) -> np.ndarray:
     return used
 
 
-def lengths(curve: Curve, case: np.ndarray, time: np.ndarray, n_resamples: int = statistics.RESAMPLES) -> list[dict]:
-    """Return one row per time, with the columns of the file (but the temperature). `case` (P,): configurations."""
+def lengths(
+    curve: Curve, configuration: np.ndarray, time: np.ndarray, n_resamples: int = statistics.RESAMPLES
+) -> list[dict]:
+    """Return one row per time, with the columns of the file but the network's. `configuration` (P,): where each is."""
     used = fitted(curve)
-    whole = curve.at(np.ones(len(case)))
-    drawn = [curve.at(weights) for weights in statistics.resamples(case, n_resamples)]
+    whole = curve.at(np.ones(len(configuration)))
+    resampled = [curve.at(weights) for weights in statistics.resamples(configuration, n_resamples)]
     rows = []
     for index, t in enumerate(time):
         fit = decay(curve.x, whole[:, index], used[:, index])
-        again = np.array([decay(curve.x, sizes[:, index], used[:, index]).length for sizes in drawn])
+        again = np.array([decay(curve.x, sizes[:, index], used[:, index]).length for sizes in resampled])
         # A resample that does not fall has no length: the error is then unknown, not small.
         rows.append(
             {
@@ -118,8 +120,8 @@ def lengths(curve: Curve, case: np.ndarray, time: np.ndarray, n_resamples: int =
     return rows
 
 
-def read(paths: Sequence[str | Path], half_box: float = np.nan) -> tuple[list[Curve], np.ndarray, np.ndarray]:
-    """Return the curves of one network, the configurations (P,) of the marked particles, and the times (M,).
+def read(paths: Sequence[str | Path]) -> tuple[list[Curve], np.ndarray, np.ndarray]:
+    """Return the curves of one network, the configuration (P,) of each marked particle, and the times (M,).
 
     Raises InputError where the files are not of the same marked particles and times.
     """
@@ -127,18 +129,20 @@ def read(paths: Sequence[str | Path], half_box: float = np.nan) -> tuple[list[Cu
     first = files[0]
     points: dict[tuple[str, str, str], dict[float, np.ndarray]] = {}
     for path, file in zip(paths, files, strict=True):
-        for name in ("time", "full", "case"):
+        for name in ("time", "full", "configuration"):
             if file[name].shape != first[name].shape or not np.allclose(file[name], first[name], rtol=1e-3):
-                raise InputError(f"{path}: its {name} differs from {paths[0]}, expected one network and one draw")
+                raise InputError(
+                    f"{path}: its {name} differs from {paths[0]}, expected one network and the same marked particles"
+                )
         unit = "sigma" if file.settings["metric"] else "edges"
         for kind, shell, delta, changed in zip(*(file[name] for name in ARRAYS[4:]), strict=True):
             change = changed if kind == b"gradient" else changed - file["full"]
             points.setdefault((kind.decode(), unit, str(delta)), {})[float(shell)] = change
     wraps_from = [file["wraps_from"] for file in files if not file.settings["metric"]]
-    limits = {"sigma": half_box, "edges": float(np.median(wraps_from[0])) if wraps_from else np.nan}
+    limits = {"sigma": first.settings["half_box"], "edges": float(np.median(wraps_from[0])) if wraps_from else np.nan}
     curves = [_curve(kind, unit, delta, of, limits[unit]) for (kind, unit, delta), of in points.items()]
-    curves += [_sensitivity(file, half_box) for file in files if "squares" in file.arrays]
-    return curves, first["case"], first["time"]
+    curves += [_sensitivity(file) for file in files if "squares" in file.arrays]
+    return curves, first["configuration"], first["time"]
 
 
 def _curve(kind: str, unit: str, delta: str, changes: dict[float, np.ndarray], box_limit: float) -> Curve:
@@ -147,37 +151,26 @@ def _curve(kind: str, unit: str, delta: str, changes: dict[float, np.ndarray], b
     return Curve(kind, unit, float(delta), x, np.nan_to_num(change**2), np.isfinite(change).astype(float), box_limit)
 
 
-def _sensitivity(file: store.Contents, half_box: float) -> Curve:
+def _sensitivity(file: store.Contents) -> Curve:
     squares = file["squares"].transpose(1, 0, 2)
     x = (np.arange(len(squares)) + 0.5) * file.settings["bin_width"]
     counts = np.broadcast_to(file["pairs"][:, None], squares.shape).astype(float)
-    return Curve("sensitivity", "sigma", np.nan, x, squares, counts, half_box)
+    return Curve("sensitivity", "sigma", np.nan, x, squares, counts, file.settings["half_box"])
 
 
 def main() -> None:
     parser = options.Parser(prog="python -m analysis.response_length", description=__doc__.splitlines()[0])
     parser.add_argument("responses", nargs="+", help="files of analysis.shells --responses (.h5), of one network")
     parser.add_argument("--output", required=True, help=".csv to write")
-    parser.add_argument("--temperature", type=options.positive, default=np.nan, help="written into the table")
-    parser.add_argument("--graphs", help="graphs.h5 of the configurations: states L/2, the limit of distances")
     arguments = parser.parse_args()
-    half_box = _half_box(arguments.graphs) if arguments.graphs else np.nan
-    curves, case, time = read(arguments.responses, half_box)
-    model = store.read(arguments.responses[0], "responses").settings["model"]
-    about = {
-        "temperature": arguments.temperature,
-        "control": model.get("control", ""),
-        "seed": model.get("seed", ""),
-    }
-    rows = [row for curve in curves for row in lengths(curve, case, time)]
+    curves, configuration, time = read(arguments.responses)
+    settings = store.read(arguments.responses[0], "responses").settings
+    about = {"temperature": settings["temperature"]}
+    about |= {name: settings["model"].get(name, "") for name in ("control", "seed")}
+    rows = [row for curve in curves for row in lengths(curve, configuration, time)]
     tables.write(arguments.output, COLUMNS, (about | row for row in rows))
     for row in rows:
         print(f"t = {row['time']:g}, {row['kind']}: {row['length']:.3g} +- {row['length_error']:.2g} {row['unit']}")
-
-
-def _half_box(graphs: str) -> float:
-    with store.opened(graphs, "graphs") as file:
-        return min(float(file[name]["box"][()].min()) for name in file if name != "time") / 2
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ gap       everything beyond shell h is pushed outwards radially by delta; the ed
 gradient  d prediction / d delta of the gap at delta = 0, by back-propagation
 
 (Bapst et al., Nature Physics 16, 448 (2020), figure 4; shells: `perturbation.surroundings`.) Marked particles are A
-particles, drawn at random. One of which the shell wraps around the box is left out of that shell's row, and the number
+particles, chosen at random. One of which the shell wraps around the box is left out of that shell's row, and the number
 left out is printed; `--wrapped include` counts them all, with the plain periodic graph inside the shell.
 
 CONFIGURATION: any configuration file, or a graphs.h5, of which all test samples are taken, the marked particles spread
@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analysis.perturbation import configurations as cases
-from analysis.perturbation.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, draw, respond
+from analysis.perturbation import configurations
+from analysis.perturbation.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, choose, respond
 from learn.models import checkpoint
 from simulate.files import store, tables
 from simulate.liquid import statistics
@@ -34,7 +34,17 @@ from simulate.stage import command, options
 from simulate.stage.command import InputError
 
 COLUMNS = (
-    *("time", "kind", "shell", "delta", "n_particles", "correlation_with_full", "correlation_with_truth", "rms_change"),
+    *(
+        "temperature",
+        "time",
+        "kind",
+        "shell",
+        "delta",
+        "n_particles",
+        "correlation_with_full",
+        "correlation_with_truth",
+        "rms_change",
+    ),
     *("correlation_with_full_error", "rms_change_error"),
 )
 SENSITIVITY_COLUMNS = ("time", "distance", "n_pairs", "rms_gradient")
@@ -43,24 +53,22 @@ SENSITIVITY_COLUMNS = ("time", "distance", "n_pairs", "rms_gradient")
 def table(responses: Responses, plan: Plan) -> list[dict]:
     """Return one row per time, kind, shell and delta, with the columns of the file."""
     rows = []
-    drawn = statistics.resamples(responses.case)
+    sampled = statistics.resamples(responses.configuration)
     for index, time in enumerate(responses.time):
         full, truth = responses.full[index], responses.truth[index]
-        for kind in plan.kinds:
-            for shell in plan.shells:
-                for delta in plan.deltas if kind == "gap" else (np.nan,):
-                    # Not there at all where every marked particle was left out.
-                    changed = responses.changed[kind, shell, delta][index]
-                    row = _row(kind, changed, full, truth, drawn)
-                    rows.append({"time": time, "kind": kind, "shell": shell, "delta": delta, **row})
+        for kind, shell, delta in plan.changes:
+            # Not there at all where every marked particle was left out.
+            changed = responses.changed[kind, shell, delta][index]
+            row = {"temperature": responses.temperature, "time": time, "kind": kind, "shell": shell, "delta": delta}
+            rows.append(row | _row(kind, changed, full, truth, sampled))
     return rows
 
 
-def _row(kind: str, changed: np.ndarray, full: np.ndarray, truth: np.ndarray, drawn: np.ndarray) -> dict:
+def _row(kind: str, changed: np.ndarray, full: np.ndarray, truth: np.ndarray, sampled: np.ndarray) -> dict:
     counted = np.isfinite(changed)
     derivative = kind == "gradient"
     change = changed[counted] if derivative else (changed - full)[counted]
-    weights = drawn[:, counted]
+    weights = sampled[:, counted]
     with np.errstate(invalid="ignore", divide="ignore"):
         sizes = np.sqrt(weights @ change**2 / weights.sum(axis=1))
     correlations = statistics.correlations(changed[counted], full[counted], weights)
@@ -93,19 +101,15 @@ def write_responses(path: str | Path, responses: Responses, plan: Plan, settings
     changed (C, M, P) goes with kind, shell, delta (C,), one entry per row of the table; squares and pairs only with
     the kind `gradient`.
     """
-    keys = [
-        (kind, shell, delta)
-        for kind in plan.kinds
-        for shell in plan.shells
-        for delta in (plan.deltas if kind == "gap" else (np.nan,))
-    ]
-    kinds, shell, delta = zip(*keys, strict=True)
-    arrays = {name: getattr(responses, name) for name in ("time", "full", "truth", "case", "particle", "wraps_from")}
+    kinds, shell, delta = zip(*plan.changes, strict=True)
+    names = ("time", "full", "truth", "configuration", "particle", "wraps_from")
+    arrays = {name: getattr(responses, name) for name in names}
     arrays |= {"kind": np.array(kinds, dtype="S"), "shell": np.array(shell, float), "delta": np.array(delta)}
     # NaN throughout where the shell of every particle wraps around the box.
-    arrays["changed"] = np.array([responses.changed[key] for key in keys])
+    arrays["changed"] = np.array([responses.changed[change] for change in plan.changes])
     if "gradient" in plan.kinds:
         arrays |= {"squares": responses.squares, "pairs": responses.pairs}
+    settings = settings | {"temperature": responses.temperature, "half_box": responses.half_box}
     store.write(path, "responses", arrays, settings | {"metric": plan.metric, "bin_width": BIN_WIDTH})
 
 
@@ -124,9 +128,9 @@ def main() -> None:
         threads,
     )
     trained = checkpoint.load(arguments.model)
-    all_cases = cases.read(arguments.configuration, trained, arguments.truth, arguments.split)
-    chosen = draw(all_cases, arguments.particles, arguments.seed)
-    responses = respond(trained, all_cases, chosen, plan)
+    examined = configurations.read(arguments.configuration, trained, arguments.truth, arguments.split)
+    chosen = choose(examined, arguments.particles, arguments.seed)
+    responses = respond(trained, examined, chosen, plan)
     rows = table(responses, plan)
     tables.write(arguments.output, COLUMNS, rows)
     if arguments.responses:
@@ -156,7 +160,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--metric", action="store_true", help="shells by distance (sigma_AA) instead of hops")
     parser.add_argument("--delta", nargs="+", type=float, default=DELTAS, help="gap widths, sigma_AA")
     parser.add_argument("--particles", type=int, default=200, help="marked A particles in all (default %(default)s)")
-    parser.add_argument("--seed", type=options.natural, default=0, help="of the draw of marked particles")
+    parser.add_argument("--seed", type=options.natural, default=0, help="by which marked particles are chosen")
     parser.add_argument("--truth", help="propensity file or ensemble of the configuration")
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"), help="of a graphs.h5")
     parser.add_argument("--wrapped", default="exclude", choices=("exclude", "include"))

@@ -1,7 +1,6 @@
 """Networks trained at one temperature and time, tested at all others: a matrix of Pearson correlations with ceilings.
 
-    python -m analysis.transfer OUT.csv --models MODEL.pt ... --trained-at T ...
-        --graphs graphs.h5 ... --tested-at T ...
+    python -m analysis.transfer OUT.csv --models MODEL.pt ... --graphs graphs.h5 ...
 
 A row for each output of each model on the test samples of each graphs file, against the propensity at each of its
 times: correlations do not care for the scale, so a network of one time can be tested at another. Numbers and columns
@@ -9,7 +8,6 @@ as in `learn.evaluate.scores`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +25,6 @@ SCORES = ("pcc_mean", "pcc_mean_error", "pcc_all", "ceiling_mean", "ceiling_all"
 COLUMNS = ("model", "seed", "trained_temperature", "trained_time", "temperature", "time", "species", *SCORES)
 
 
-@dataclass
-class Source:
-    """Something with a temperature: a model file, or a graphs file."""
-
-    path: Path
-    temperature: float
-
-
 def score(trained: Trained, samples: Sequence[Sample]) -> list[dict]:
     """Return one row per output of the network and time of the samples (A particles)."""
     predicted = [trained.predict(sample.graph, sample.inherent_positions) for sample in samples]
@@ -46,54 +36,40 @@ def score(trained: Trained, samples: Sequence[Sample]) -> list[dict]:
     return rows
 
 
-def matrix(models: Sequence[Source], graphs: Sequence[Source]) -> list[dict]:
+def matrix(models: Sequence[Path], graphs: Sequence[Path]) -> list[dict]:
     """Return the rows of all models on all graphs files, with the columns of the file."""
     rows = []
     with command.progress(len(models) * len(graphs), "transfer", "pair") as bar:
         for tested in graphs:
-            samples = [dataset.load(tested.path, name) for name in dataset.samples(tested.path, "test")]
+            samples = [dataset.load(tested, name) for name in dataset.samples(tested, "test")]
             if not samples:
-                raise InputError(f"{tested.path}: no test samples")
+                raise InputError(f"{tested}: no test samples")
             for model in models:
-                trained = checkpoint.load(model.path)
-                trained.check_graphs(tested.path)
+                trained = checkpoint.load(model)
+                trained.check_graphs(tested)
                 about = {
                     "model": trained.settings.get("model", ""),
                     "seed": trained.settings.get("seed", ""),
-                    "trained_temperature": model.temperature,
-                    "temperature": tested.temperature,
+                    "trained_temperature": trained.settings.get("temperature"),
+                    "temperature": dataset.settings(tested)["temperature"],
                 }
                 rows += [about | row for row in score(trained, samples)]
                 bar.update()
     return rows
 
 
-def _sources(paths: list[Path], temperatures: list[float], name: str) -> list[Source]:
-    if len(paths) != len(temperatures):
-        raise InputError(f"--{name}: {len(temperatures)} given for {len(paths)} files")
-    return [Source(path, temperature) for path, temperature in zip(paths, temperatures, strict=True)]
-
-
 def main() -> None:
     parser = options.Parser(prog="python -m analysis.transfer", description=__doc__.splitlines()[0])
     parser.add_argument("output", help="OUT.csv")
     parser.add_argument("--models", nargs="+", type=Path, required=True)
-    parser.add_argument(
-        "--trained-at", nargs="+", type=options.positive, required=True, help="temperature of each model"
-    )
     parser.add_argument("--graphs", nargs="+", type=Path, required=True)
-    parser.add_argument(
-        "--tested-at", nargs="+", type=options.positive, required=True, help="temperature of each graphs file"
-    )
     parser.add_argument("--threads", type=options.count, default=1)
     arguments = parser.parse_args()
 
     import torch
 
     torch.set_num_threads(arguments.threads)
-    models = _sources(arguments.models, arguments.trained_at, "trained-at")
-    rows = matrix(models, _sources(arguments.graphs, arguments.tested_at, "tested-at"))
-    tables.write(arguments.output, COLUMNS, rows)
+    tables.write(arguments.output, COLUMNS, matrix(arguments.models, arguments.graphs))
 
 
 if __name__ == "__main__":

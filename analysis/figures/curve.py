@@ -2,13 +2,12 @@
 
 python -m analysis.figures.curve results/metrics.csv --output FIGURE.svg
 
-Drawn are the models that were trained on parts of the training configurations too: NAME_4 beside NAME (in the
+Shown are the models that were trained on parts of the training configurations too: NAME_4 beside NAME (in the
 configuration `networks.NAME_4.samples: 4`).
 """
 
 from itertools import cycle
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -32,35 +31,24 @@ def families(series: list[Series]) -> dict[str, list[Series]]:
     return {name: sorted(group, key=lambda one: one.n_train or 0) for name, group in found.items() if len(group) > 1}
 
 
-def moments(times: np.ndarray) -> list[int]:
-    """Return the places of the first, the middle and the last of the times."""
-    return sorted({0, len(times) // 2, len(times) - 1})
-
-
-def draw(series: list[Series]) -> Figure:
-    """Return the figure: a panel per temperature, a colour per time, a line style per model."""
-    panels = list(scores.by_temperature(series))
+def draw(panels: dict[float, dict[str, list[Series]]]) -> Figure:
+    """Return the figure of the `families` by temperature: a panel each, a colour per time, a line style per model."""
     figure, axes = style.subplots(1, len(panels), height=0.75 * style.COLUMN / len(panels) ** 0.5 + 0.4, sharey=True)
-    lines = dict(
-        zip(dict.fromkeys(name for _, group in panels for name in families(group)), cycle(STYLES), strict=False)
-    )
-    for axis, (temperature, group) in zip(axes.flat, panels, strict=True):
-        _panel(axis, families(group), lines)
+    lines = dict(zip((name for found in panels.values() for name in found), cycle(STYLES), strict=False))
+    for axis, (temperature, found) in zip(axes.flat, panels.items(), strict=True):
+        _panel(axis, found, lines)
         axis.set_title(f"$T = {style.number(temperature)}$")
     axes[0, 0].set_ylabel("Pearson correlation")
     for axis in axes.flat if len(panels) < 3 else [axes[0, len(panels) // 2]]:
         axis.set_xlabel("training configurations")
-    handles = {
-        label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles, loc="outside lower center", ncols=2, columnspacing=1.0)
+    style.shared_legend(figure, axes)
     return figure
 
 
-def _panel(axis: Axes, drawn: dict[str, list[Series]], lines: dict[str, str]) -> None:
-    for name, members in drawn.items():
-        chosen = moments(members[0].time)
-        counts = [one.n_train or 0 for one in members]
+def _panel(axis: Axes, found: dict[str, list[Series]], lines: dict[str, str]) -> None:
+    for name, members in found.items():
+        times, counts = members[0].time, [one.n_train or 0 for one in members]
+        chosen = sorted({0, len(times) // 2, len(times) - 1})
         for colour, place in zip(style.ordered(len(chosen)), chosen, strict=True):
             axis.errorbar(
                 counts,
@@ -71,26 +59,25 @@ def _panel(axis: Axes, drawn: dict[str, list[Series]], lines: dict[str, str]) ->
                 marker="o",
                 markersize=3,
                 capsize=2,
-                label=f"{scores.NETWORKS.get(name, name)}, $t = {style.number(members[0].time[place])}$",
+                label=f"{scores.NETWORKS.get(name, name)}, $t = {style.number(times[place])}$",
             )
             axis.axhline(members[0].ceiling_mean[place], color=colour, linewidth=0.5, alpha=0.6)
-    ticks = sorted({one.n_train or 0 for members in drawn.values() for one in members})
+    ticks = sorted({one.n_train or 0 for members in found.values() for one in members})
     axis.set_xscale("log", base=2)
     axis.set_xticks(ticks, [str(count) for count in ticks])
     axis.minorticks_off()
 
 
-def table(series: list[Series]) -> dict[str, list]:
+def table(panels: dict[float, dict[str, list[Series]]]) -> list[dict]:
     """Return one row per temperature, model, number of training configurations and time."""
-    rows = [
-        (temperature, name, one.n_train, *values)
-        for temperature, group in scores.by_temperature(series)
-        for name, members in families(group).items()
+    names = ("time", "pcc_mean", "pcc_mean_error", "ceiling_mean")
+    return [
+        {"temperature": temperature, "model": name, "n_train": one.n_train} | dict(zip(names, values, strict=True))
+        for temperature, found in panels.items()
+        for name, members in found.items()
         for one in members
         for values in zip(one.time, one.pcc_mean, one.error, one.ceiling_mean, strict=True)
     ]
-    names = ("temperature", "model", "n_train", "time", "pcc_mean", "pcc_mean_error", "ceiling_mean")
-    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
 def main() -> None:
@@ -99,18 +86,17 @@ def main() -> None:
     parser.add_argument("--species", default="A", choices=("A", "B"), help="whose scores (A)")
     arguments = parser.parse_args()
     series = scores.read(arguments.metrics, arguments.species)
-    kept = [group for _, group in scores.by_temperature(series) if families(group)]
-    if not kept:
+    panels = {temperature: families(group) for temperature, group in scores.by_temperature(series)}
+    panels = {temperature: found for temperature, found in panels.items() if found}
+    if not panels:
         raise InputError(f"{arguments.metrics}: every model has one n_train, expected NAME_4 beside NAME, say")
-    drawn = [one for group in kept for one in group]
     caption = (
         f"Pearson correlation of predicted and measured propensity of the {arguments.species} particles (mean over "
         "held-out configurations; bars: its standard error over them) against the number of configurations that the "
         "model was trained on. Colours: the first, the middle and the last time t; line styles: models. Thin lines: "
-        "the noise ceiling at that time, the largest correlation that any predictor can reach. T in ε/k_B, t in τ; "
-        "ε, τ: Lennard-Jones units of the A particles."
+        f"the noise ceiling at that time, the largest correlation that any predictor can reach. t in τ; {style.UNITS}"
     )
-    style.save(draw(drawn), arguments.output, table(drawn), caption)
+    style.save(draw(panels), arguments.output, table(panels), caption)
 
 
 if __name__ == "__main__":

@@ -2,19 +2,20 @@
 
 python -m analysis.figures.graph results/T0.700/graphs.h5 [--sample s0000 --particle 12] --output FIGURE.svg
 """
-# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
+
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import dijkstra
 
-from analysis.figures import style
+from analysis.figures import inputs, style
 from analysis.liquid import propensity_field as fields
+from analysis.perturbation import surroundings
 from learn.data import dataset
+from learn.graph import Graph
 from simulate.liquid import box as periodic
 from simulate.stage import command, options
 from simulate.stage.command import InputError
@@ -24,13 +25,6 @@ DIAMETER = np.array([0.5, 0.36])
 THICKNESS = 1.5
 # Shells told apart by colour; those beyond are grey.
 COLOURED = 4
-
-
-def shell_numbers(senders: np.ndarray, receivers: np.ndarray, n_particles: int, centre: int) -> np.ndarray:
-    """Return how many edges each particle is away from `centre`, (N,) integers; -1 where no path leads there."""
-    graph = coo_matrix((np.ones(len(senders)), (senders, receivers)), shape=(n_particles, n_particles)).tocsr()
-    steps = dijkstra(graph, indices=centre, unweighted=True)
-    return np.where(np.isfinite(steps), steps, -1).astype(int)
 
 
 def around(configuration: fields.Fields, centre: int) -> np.ndarray:
@@ -46,30 +40,28 @@ def nearest_to_plane(configuration: fields.Fields) -> int:
     return int(np.argmax(counts))
 
 
-def draw(configuration: fields.Fields, senders: np.ndarray, receivers: np.ndarray, centre: int) -> Figure:
+def draw(configuration: fields.Fields, graph: Graph, shells: np.ndarray, centre: int) -> Figure:
     """Return the figure: the slice |z| < THICKNESS / 2 around `centre`, discs coloured by shell, edges between them."""
-    shells = shell_numbers(senders, receivers, len(configuration.types), centre)
     relative = around(configuration, centre)
     inside = np.abs(relative[:, 2]) < THICKNESS / 2
-    figure, axes = style.subplots(1, 1, height=style.COLUMN)
-    axis = axes[0, 0]
+    figure, ((axis,),) = style.subplots(1, 1, height=style.COLUMN)
     colours = [style.VERMILION, *style.ordered(COLOURED), *[style.GREY] * max(shells.max() - COLOURED, 0)]
-    _draw_edges(axis, relative, inside, shells, senders, receivers, colours)
-    for species in (0, 1):
-        chosen = np.flatnonzero(inside & (configuration.types == species) & (shells >= 0))
-        discs = EllipseCollection(
-            widths=np.full(len(chosen), DIAMETER[species]),
-            heights=np.full(len(chosen), DIAMETER[species]),
-            angles=np.zeros(len(chosen)),
-            units="xy",
-            offsets=relative[chosen, :2],
-            transOffset=axis.transData,
-            facecolors=[colours[shells[i]] for i in chosen],
-            edgecolors="black",
-            linewidths=0.4,
-            zorder=3,
-        )
-        axis.add_collection(discs)
+    _draw_edges(axis, graph, relative, inside, shells, colours)
+    chosen = np.flatnonzero(inside & (shells >= 0))
+    diameter = DIAMETER[configuration.types[chosen]]
+    discs = EllipseCollection(
+        widths=diameter,
+        heights=diameter,
+        angles=np.zeros(len(chosen)),
+        units="xy",
+        offsets=relative[chosen, :2],
+        transOffset=axis.transData,
+        facecolors=[colours[shells[i]] for i in chosen],
+        edgecolors="black",
+        linewidths=0.4,
+        zorder=3,
+    )
+    axis.add_collection(discs)
     half = configuration.box[:2] / 2
     axis.set(xlim=(-half[0], half[0]), ylim=(-half[1], half[1]), aspect="equal")
     axis.set(xlabel=r"$x - x_i\;(\sigma)$", ylabel=r"$y - y_i\;(\sigma)$")
@@ -78,18 +70,12 @@ def draw(configuration: fields.Fields, senders: np.ndarray, receivers: np.ndarra
 
 
 def _draw_edges(
-    axis: Axes,
-    relative: np.ndarray,
-    inside: np.ndarray,
-    shells: np.ndarray,
-    senders: np.ndarray,
-    receivers: np.ndarray,
-    colours: list,
+    axis: Axes, graph: Graph, relative: np.ndarray, inside: np.ndarray, shells: np.ndarray, colours: list
 ) -> None:
     """Draw the edges within the slice that do not cross the picture's border, coloured by their outer shell."""
-    kept = inside[senders] & inside[receivers] & (senders < receivers)
-    ends = np.stack([relative[senders[kept]], relative[receivers[kept]]], axis=1)
-    outer = np.maximum(shells[senders[kept]], shells[receivers[kept]])
+    kept = inside[graph.senders] & inside[graph.receivers] & (graph.senders < graph.receivers)
+    pairs = np.stack([graph.senders[kept], graph.receivers[kept]], axis=1)
+    ends, outer = relative[pairs], shells[pairs].max(axis=1)
     short = np.abs(ends[:, 0] - ends[:, 1]).max(axis=1) < 2.5
     lines = LineCollection(
         ends[short][:, :, :2], colors=[colours[shell] for shell in outer[short]], linewidths=0.5, alpha=0.45, zorder=1
@@ -106,26 +92,19 @@ def _legend(axis: Axes, shells: np.ndarray, inside: np.ndarray, colours: list) -
         Line2D([], [], marker="o", linestyle="", color=colour, markeredgecolor="black", markeredgewidth=0.4)
         for colour in colours[: len(labels)]
     ]
-    axis.legend(
-        handles,
-        labels,
-        loc="lower center",
-        bbox_to_anchor=(0.45, 1),
-        ncols=len(labels),
-        handletextpad=-0.3,
-        columnspacing=0.5,
-    )
+    spacing: dict[str, Any] = {"ncols": len(labels), "handletextpad": -0.3, "columnspacing": 0.5}
+    axis.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.45, 1), **spacing)
 
 
-def table(configuration: fields.Fields, senders: np.ndarray, receivers: np.ndarray, centre: int) -> dict:
+def table(configuration: fields.Fields, shells: np.ndarray, centre: int) -> list[dict]:
     """Return one row per particle of the configuration: type, position relative to the centre, shell."""
-    relative = around(configuration, centre)
-    return {
-        "particle": range(len(relative)),
+    columns = {
+        "particle": range(len(shells)),
         "type": ["AB"[species] for species in configuration.types],
-        **{name: relative[:, axis] for axis, name in enumerate("xyz")},
-        "shell": shell_numbers(senders, receivers, len(relative), centre),
+        **dict(zip("xyz", around(configuration, centre).T, strict=True)),
+        "shell": shells,
     }
+    return inputs.rows(columns)
 
 
 def caption(configuration: fields.Fields, shells: np.ndarray, centre: int) -> str:
@@ -136,7 +115,7 @@ def caption(configuration: fields.Fields, shells: np.ndarray, centre: int) -> st
         f"around particle i = {centre} (red). Edges join "
         "particles closer than the cutoff of the graph (those within the slice are drawn). Colour: shell h, the "
         f"number of edges on the shortest path to particle i, in the whole box: {counts}. Large discs: A, small "
-        "discs: B, both drawn smaller than the particles. σ: Lennard-Jones diameter of the A particles."
+        f"discs: B, both smaller than the particles. {style.UNITS}"
     )
 
 
@@ -144,28 +123,18 @@ def main() -> None:
     parser = style.parser("graph", __doc__)
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("--sample", help="name of the sample, as s0000 (the first)")
-    parser.add_argument(
-        "--particle", type=options.natural, help="the marked particle (an A particle in a well-filled slice)"
-    )
-    parser.add_argument(
-        "--temperature", type=options.positive, help="for the caption, where the graphs file does not carry it"
-    )
+    text = "the marked particle (an A particle in a well-filled slice)"
+    parser.add_argument("--particle", type=options.natural, help=text)
     arguments = parser.parse_args()
-    configuration = fields.read(arguments.graphs, sample=arguments.sample, temperature=arguments.temperature)
-    drawn = dataset.load(arguments.graphs, configuration.sample).graph
-    senders, receivers = drawn.senders, drawn.receivers
-    n_particles = len(configuration.types)
+    configuration = fields.read(arguments.graphs, sample=arguments.sample)
+    graph = dataset.load(arguments.graphs, configuration.sample).graph
     centre = nearest_to_plane(configuration) if arguments.particle is None else arguments.particle
-    if not 0 <= centre < n_particles:
-        raise InputError(f"--particle: {centre}, expected 0 to {n_particles - 1}")
-    shells = shell_numbers(senders, receivers, n_particles, centre)
-    figure = draw(configuration, senders, receivers, centre)
-    style.save(
-        figure,
-        arguments.output,
-        table(configuration, senders, receivers, centre),
-        caption(configuration, shells, centre),
-    )
+    if not 0 <= centre < len(graph.types):
+        raise InputError(f"--particle: {centre}, expected 0 to {len(graph.types) - 1}")
+    shells = surroundings.hops(graph, centre)
+    figure = draw(configuration, graph, shells, centre)
+    rows = table(configuration, shells, centre)
+    style.save(figure, arguments.output, rows, caption(configuration, shells, centre))
 
 
 if __name__ == "__main__":

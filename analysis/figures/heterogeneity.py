@@ -2,12 +2,11 @@
 
 python -m analysis.figures.heterogeneity results/T*/MODEL/all/seed0/heterogeneity.h5 --output FIGURE.svg
 """
-# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.figures import style
+from analysis.figures import inputs, style
 from simulate.files import store
 from simulate.stage import command
 from simulate.stage.command import InputError
@@ -16,8 +15,8 @@ FIELDS = {"true": "-", "predicted": "--"}
 ARRAYS = [f"{name}_{field}" for name in ("density", "correlation", "correlation_error") for field in FIELDS]
 
 
-def read(paths: list[str]) -> dict[float, list[tuple[float, store.Contents, int]]]:
-    """Return (time, file, index of the time in it) by temperature, coldest first, times increasing.
+def read(paths: list[str]) -> dict[float, list[dict]]:
+    """Return the fields by temperature, coldest first: an entry per time, rising, with its arrays and `centres`.
 
     Raises InputError where a file does not know its temperature.
     """
@@ -26,73 +25,66 @@ def read(paths: list[str]) -> dict[float, list[tuple[float, store.Contents, int]
         contents = store.read(path, "heterogeneity", ("time", "r", "density_edges", *ARRAYS))
         temperature = contents.settings.get("temperature")
         if temperature is None:
-            raise InputError(f"{path}: no temperature, expected analysis.heterogeneity --temperature T")
-        found.setdefault(temperature, []).extend((t, contents, i) for i, t in enumerate(contents["time"]))
-    return {temperature: sorted(found[temperature], key=lambda entry: entry[0]) for temperature in sorted(found)}
+            raise InputError(f"{path}: carries no temperature, expected one from analysis.heterogeneity")
+        of_times = [name for name, array in contents.arrays.items() if name.endswith(tuple(FIELDS))]
+        edges = contents["density_edges"]
+        for index, time in enumerate(contents["time"]):
+            entry = {"time": time, "r": contents["r"], "centres": (edges[1:] + edges[:-1]) / 2}
+            found.setdefault(temperature, []).append(entry | {name: contents[name][index] for name in of_times})
+    return {temperature: sorted(found[temperature], key=lambda entry: entry["time"]) for temperature in sorted(found)}
 
 
-def draw(entries: dict) -> Figure:
+def draw(entries: dict[float, list[dict]]) -> Figure:
     """Return the figure: distribution above, correlation below; the shortest time left, the longest right."""
     figure, axes = style.subplots(2, 2, height=1.2 * style.COLUMN, sharex="row", sharey="row")
-    for colour, (temperature, at) in zip(style.ordered(len(entries)), entries.items(), strict=True):
-        for column, (time, file, index) in enumerate((at[0], at[-1])):
-            centres = (file["density_edges"][1:] + file["density_edges"][:-1]) / 2
-            label = rf"$T = {style.number(temperature)}$, $t = {style.number(time)}$"
+    for column, (place, title) in enumerate(((0, "shortest time"), (-1, "longest time"))):
+        above, below = axes[:, column]
+        for colour, (temperature, at) in zip(style.ordered(len(entries)), entries.items(), strict=True):
+            one = at[place]
+            label = rf"$T = {style.number(temperature)}$, $t = {style.number(one['time'])}$"
             for field, line in FIELDS.items():
                 look = {"color": colour, "linestyle": line, "linewidth": 1.0}
-                axes[0, column].plot(centres, file[f"density_{field}"][index], **look)
-                correlation = file[f"correlation_{field}"][index]
-                error = np.nan_to_num(file[f"correlation_error_{field}"][index])
-                axes[1, column].plot(file["r"], correlation, label=label if field == "true" else None, **look)
-                axes[1, column].fill_between(
-                    file["r"], correlation - error, correlation + error, color=colour, alpha=0.25, linewidth=0
-                )
-    for column, axis in enumerate(axes[0]):
-        axis.set(xlim=(0, 2.5), xlabel=r"$p\,/\,\langle p\rangle$", ylim=(0, None))
-        axis.set_title(("shortest", "longest")[column] + " time", fontsize=8)
-    for axis in axes[1]:
-        axis.axhline(0, color=style.GREY, linewidth=0.6, linestyle=":")
-        axis.set(xlabel=r"$r\;(\sigma)$", ylim=(-0.15, 0.8))
-        axis.legend(handlelength=1.0, fontsize=7)
+                above.plot(one["centres"], one[f"density_{field}"], **look)
+                correlation, error = one[f"correlation_{field}"], np.nan_to_num(one[f"correlation_error_{field}"])
+                below.plot(one["r"], correlation, label=label if field == "true" else None, **look)
+                below.fill_between(one["r"], correlation - error, correlation + error, color=colour, alpha=0.25, lw=0)
+        above.set(xlim=(0, 2.5), xlabel=r"$p\,/\,\langle p\rangle$", ylim=(0, None))
+        above.set_title(title, fontsize=8)
+        below.axhline(0, color=style.GREY, linewidth=0.6, linestyle=":")
+        below.set(xlabel=r"$r\;(\sigma)$", ylim=(-0.15, 0.8))
+        below.legend(handlelength=1.0, fontsize=7)
     axes[0, 0].set_ylabel("distribution")
     axes[1, 0].set_ylabel(r"$C(r)$")
-    for axis, name in zip(axes.flat, "abcd", strict=True):
-        style.letter(axis, name)
+    style.letters(axes)
     return figure
 
 
-def table(entries: dict) -> dict[str, list]:
-    """Return one row per temperature, time, field and quantity's abscissa, for all times."""
-    columns: dict[str, list] = {
-        name: [] for name in ("temperature", "time", "field", "quantity", "x", "value", "error")
-    }
-    for temperature, at in entries.items():
-        for time, file, index in at:
-            centres = (file["density_edges"][1:] + file["density_edges"][:-1]) / 2
-            for field in FIELDS:
-                density, correlation, error = (
-                    file[f"{name}_{field}"][index] for name in ("density", "correlation", "correlation_error")
-                )
-                for name, x, values, errors in (
-                    ("distribution", centres, density, np.full(len(centres), np.nan)),
-                    ("correlation", file["r"], correlation, error),
-                ):
-                    for column, entry in zip(("x", "value", "error"), (x, values, errors), strict=True):
-                        columns[column] += list(entry)
-                    for column, entry in {"temperature": temperature, "time": time, "field": field}.items():
-                        columns[column] += [entry] * len(x)
-                    columns["quantity"] += [name] * len(x)
-    return columns
+def table(entries: dict[float, list[dict]]) -> list[dict]:
+    """Return one row per temperature, time, field, quantity and its abscissa, for all times."""
+    return [
+        {"temperature": temperature, "time": one["time"], "field": field, "quantity": quantity, **row}
+        for temperature, at in entries.items()
+        for one in at
+        for field in FIELDS
+        for quantity, x, name in (("distribution", "centres", "density"), ("correlation", "r", "correlation"))
+        for row in inputs.rows(
+            {
+                "x": one[x],
+                "value": one[f"{name}_{field}"],
+                "error": one.get(f"{name}_error_{field}", np.full(len(one[x]), np.nan)),
+            }
+        )
+    ]
 
 
-def caption(entries: dict) -> str:
+def caption(entries: dict[float, list[dict]]) -> str:
     """Return the caption, with the relative widths."""
     widths = "; ".join(
-        f"{at[-1][1]['relative_width_true'][at[-1][2]]:.3f} and {at[-1][1]['relative_width_predicted'][at[-1][2]]:.3f} "
-        f"at T = {style.number(temperature)}, t = {style.number(at[-1][0])} τ"
+        f"{at[-1]['relative_width_true']:.3f} and {at[-1]['relative_width_predicted']:.3f} "
+        f"at T = {style.number(temperature)}, t = {style.number(at[-1]['time'])} τ"
         for temperature, at in entries.items()
     )
-    known = any(np.isfinite(arrays["correlation_error_true"]).any() for at in entries.values() for _, arrays, _ in at)
+    known = any(np.isfinite(one["correlation_error_true"]).any() for at in entries.values() for one in at)
     bands = "; bands: one standard error, by the jackknife over configurations" if known else ""
     return (
         "How uneven the propensity p of the A particles is, simulated (full lines) and predicted by the network "
@@ -100,8 +92,7 @@ def caption(entries: dict) -> str:
         f"runs included; standard deviations, simulated and predicted: {widths}. A prediction narrower than the truth "
         "is what least squares gives where the structure does not tell everything. (c, d) Spatial correlation "
         "C(r) = ⟨δp_i δp_j⟩ / ⟨δp²⟩ of pairs at the distance r, δp_i the deviation from the configuration's mean, "
-        f"⟨δp²⟩ less the noise of the measurement{bands}. "
-        "T in ε/k_B, t in τ; σ, ε, τ: Lennard-Jones units of the A particles."
+        f"⟨δp²⟩ less the noise of the measurement{bands}. t in τ; {style.UNITS}"
     )
 
 

@@ -3,7 +3,6 @@
 python -m analysis.figures.length response_length.csv ... --heterogeneity heterogeneity.csv ...
     [--relaxation relaxation.h5 ...] --output FIGURE.svg
 """
-# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures import relaxation, style
+from analysis.figures import inputs, relaxation, style
+from simulate.liquid.statistics import standard_error
 from simulate.stage import command
 
 COLUMNS = (
@@ -37,31 +37,23 @@ def read(paths: list[Path]) -> dict[str, np.ndarray]:
     Seeds are averaged. `length_error`: that of the marked particles, averaged over the seeds (which share them), and
     the standard error over seeds, added in squares.
     """
-    tables = [style.read_table(path, COLUMNS) for path in paths]
-    rows: dict[tuple, list[dict]] = {}
-    for table in tables:
-        for i in range(len(table["time"])):
-            row = {name: table[name][i] for name in COLUMNS}
+    groups: dict[tuple, list[dict]] = {}
+    for path in paths:
+        for row in inputs.rows(inputs.read_table(path, (*COLUMNS, "control"))):
             # A column that is empty throughout reads as NaN.
-            row["control"] = table["control"][i] if table["control"].dtype.kind == "U" else ""
+            row["control"] = row["control"] if isinstance(row["control"], str) else ""
             key = (row["control"], *(str(row[name]) for name in ("temperature", "time", "kind", "unit", "delta")))
-            rows.setdefault(key, []).append(row)
-    merged = [_over_seeds(group) for group in rows.values()]
+            groups.setdefault(key, []).append(row)
+    merged = [_over_seeds(group) for group in groups.values()]
     return {name: np.array([row[name] for row in merged]) for name in (*COLUMNS, "control", "n_seeds")}
 
 
 def _over_seeds(group: list[dict]) -> dict:
     lengths = np.array([row["length"] for row in group])
-    spread = lengths.std(ddof=1) ** 2 / len(group) if len(group) > 1 else 0.0
-    error = np.sqrt(np.mean([row["length_error"] for row in group]) ** 2 + spread)
+    spread = standard_error(lengths) if len(group) > 1 else 0.0
+    error = np.hypot(np.mean([row["length_error"] for row in group]), spread)
     means = {name: np.mean([row[name] for row in group]) for name in ("misfit", "box_limit")}
     return {**group[0], **means, "length": lengths.mean(), "length_error": error, "n_seeds": len(group)}
-
-
-def read_fields(paths: list[Path]) -> dict[str, np.ndarray]:
-    """Return the rows of all tables of analysis.heterogeneity, of one network's files."""
-    tables = [style.read_table(path, FIELDS) for path in paths]
-    return {name: np.concatenate([table[name] for table in tables]) for name in FIELDS}
 
 
 def draw(lengths: dict, of_fields: dict, curves: Mapping) -> Figure:
@@ -93,8 +85,7 @@ def draw(lengths: dict, of_fields: dict, curves: Mapping) -> Figure:
     lowest = 0.5 * _shown(of_fields, "susceptibility").min(initial=2e-3)
     axes[2, 0].set_ylim(bottom=max(lowest, axes[2, 0].get_ylim()[0]))
     style.logarithmic(axes[2, 0], lengths["time"])
-    for axis, name in zip(axes.flat, "abc", strict=True):
-        style.letter(axis, name)
+    style.letters(axes)
     _legends(figure, axes, lengths, of_fields, curves, colours)
     return figure
 
@@ -165,23 +156,22 @@ def _legends(figure: Figure, axes: np.ndarray, lengths: dict, of_fields: dict, c
     figure.legend(handles=signs, loc="outside lower center", ncols=2, columnspacing=1.0)
 
 
-def table(lengths: dict, of_fields: dict) -> dict[str, list]:
+def table(lengths: dict, of_fields: dict) -> list[dict]:
     """Return the rows as drawn and more: every curve that was fitted, then the fields' lengths and susceptibilities."""
-    columns = {name: list(lengths[name]) for name in ("control", *COLUMNS, "n_seeds")}
-    for quantity in ("correlation_length", "susceptibility"):
-        for i in range(len(of_fields["time"])):
-            row = {name: "" for name in columns} | {
-                "temperature": of_fields["temperature"][i],
-                "time": of_fields["time"][i],
-                "kind": f"{quantity} of the {of_fields['field'][i]} propensity",
-                "unit": "sigma" if quantity == "correlation_length" else "",
-                "length": of_fields[quantity][i],
-                "length_error": of_fields[f"{quantity}_error"][i],
-            }
-            for name, value in row.items():
-                columns[name].append(value)
     renamed = {"length": "value", "length_error": "error"}
-    return {renamed.get(name, name): values for name, values in columns.items()}
+    rows = inputs.rows({renamed.get(name, name): lengths[name] for name in ("control", *COLUMNS, "n_seeds")})
+    return rows + [
+        {
+            "temperature": row["temperature"],
+            "time": row["time"],
+            "kind": f"{quantity} of the {row['field']} propensity",
+            "unit": "sigma" if quantity == "correlation_length" else "",
+            "value": row[quantity],
+            "error": row[f"{quantity}_error"],
+        }
+        for quantity in ("correlation_length", "susceptibility")
+        for row in inputs.rows(of_fields)
+    ]
 
 
 def caption(lengths: dict, curves: Mapping) -> str:
@@ -190,7 +180,7 @@ def caption(lengths: dict, curves: Mapping) -> str:
     edges, sigma = (used & (lengths["unit"] == unit) for unit in ("edges", "sigma"))
     controls = [name for name in CONTROLS if name in lengths["control"]]
     beside = {
-        "untrained": "an untrained network (weights as first drawn)",
+        "untrained": "an untrained network (random weights)",
         "shuffled": "a network trained on targets shuffled among the particles of each species",
     }
     shown = f" Open symbols: {' and '.join(beside[name] for name in controls)}." if controls else ""
@@ -213,7 +203,7 @@ def caption(lengths: dict, curves: Mapping) -> str:
         f"the box ends (shell {limit[0]}; {limit[1]} σ). Dotted: τ_α. Bars, where known: one standard error, for the "
         "network from a bootstrap over configurations and marked particles and over seeds, else the jackknife over "
         f"configurations (three at least).{seeds} {_range(lengths['n_particles'][used])} marked A particles in "
-        "held-out configurations. T in ε/k_B; σ, ε, τ: Lennard-Jones units of the A particles."
+        f"held-out configurations. {style.UNITS}"
     )
 
 
@@ -228,7 +218,8 @@ def main() -> None:
     parser.add_argument("--heterogeneity", nargs="+", type=Path, required=True, help="heterogeneity.csv of one network")
     parser.add_argument("--relaxation", nargs="*", default=[], help="relaxation.h5 of the temperatures, for chi_4")
     arguments = parser.parse_args()
-    lengths, of_fields = read(arguments.lengths), read_fields(arguments.heterogeneity)
+    lengths = read(arguments.lengths)
+    of_fields = inputs.read_tables(arguments.heterogeneity, FIELDS)
     curves = relaxation.read(arguments.relaxation)
     figure = draw(lengths, of_fields, curves)
     style.save(figure, arguments.output, table(lengths, of_fields), caption(lengths, curves))

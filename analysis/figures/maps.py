@@ -2,7 +2,6 @@
 
 python -m analysis.figures.maps results/T0.700/graphs.h5 MODEL/predictions.h5 [...] --output FIGURE.svg
 """
-# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
 from typing import Any
 
@@ -12,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from scipy.spatial import cKDTree
 
-from analysis.figures import style
+from analysis.figures import inputs, style
 from analysis.liquid import propensity_field as fields
 from simulate.liquid import box as periodic
+from simulate.liquid.statistics import correlation
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
@@ -111,31 +111,31 @@ def _slice(
     return image
 
 
-def table(configuration: fields.Fields, indices: list[int], share: float) -> dict:
+def table(configuration: fields.Fields, indices: list[int], share: float) -> list[dict]:
     """Return one row per time and particle whose cell the plane cuts."""
     cut = np.unique(nearest_particles(configuration))
     position = periodic.wrap(configuration.positions, configuration.box)[cut]
-    columns: dict[str, list] = {
-        name: [] for name in ("time", "particle", "type", "x", "y", "z", "truth", "prediction", "most_mobile")
-    }
+    rows = []
     for index in indices:
-        mobile = most_mobile(configuration.truth[index], configuration.types, share)
-        columns["time"] += [float(configuration.time[index])] * len(cut)
-        columns["particle"] += list(cut)
-        columns["type"] += ["AB"[species] for species in configuration.types[cut]]
-        for axis, name in enumerate("xyz"):
-            columns[name] += list(position[:, axis])
-        columns["truth"] += list(configuration.truth[index, cut])
-        columns["prediction"] += list(configuration.prediction[index, cut])
-        columns["most_mobile"] += list(np.isin(cut, mobile).astype(int))
-    return columns
+        columns = {
+            "particle": cut,
+            "type": ["AB"[species] for species in configuration.types[cut]],
+            **dict(zip("xyz", position.T, strict=True)),
+            "truth": configuration.truth[index, cut],
+            "prediction": configuration.prediction[index, cut],
+            "most_mobile": np.isin(cut, most_mobile(configuration.truth[index], configuration.types, share)).astype(
+                int
+            ),
+        }
+        rows += [{"time": configuration.time[index], **row} for row in inputs.rows(columns)]
+    return rows
 
 
 def caption(configuration: fields.Fields, indices: list[int], share: float) -> str:
     """Return the caption, with the correlation of the two fields at each time."""
     a = configuration.types == 0
     scores = ", ".join(
-        f"{np.corrcoef(configuration.truth[i, a], configuration.prediction[i, a])[0, 1]:.2f} at t = "
+        f"{correlation(configuration.truth[i, a], configuration.prediction[i, a]):.2f} at t = "
         f"{style.number(configuration.time[i])} τ"
         for i in indices
     )
@@ -146,8 +146,7 @@ def caption(configuration: fields.Fields, indices: list[int], share: float) -> s
         "(predicted), from the 2nd to the 98th percentile of each slice; every point of the plane takes the value of "
         "the nearest particle, grey where that is a B particle. Dots, the same in both: cells of A particles "
         f"that are among the {100 * share:g} % most mobile of the box in the simulation. "
-        f"Correlation of both fields over all A particles of this configuration: {scores}. σ, ε, τ: Lennard-Jones "
-        "units of the A particles."
+        f"Correlation of both fields over all A particles of this configuration: {scores}. {style.UNITS}"
     )
 
 
@@ -157,9 +156,6 @@ def main() -> None:
     parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")
     parser.add_argument("--sample", help="name of the sample, as s0000 (the first predicted)")
     parser.add_argument(
-        "--temperature", type=options.positive, help="for the caption, where the graphs file does not carry it"
-    )
-    parser.add_argument(
         "--times", type=options.positive, nargs="+", help="show the times nearest to these (shortest and longest)"
     )
     parser.add_argument("--most-mobile", type=float, default=0.1, metavar="SHARE", help="share of dots (0.1)")
@@ -167,7 +163,7 @@ def main() -> None:
     share = arguments.most_mobile
     if not 0 < share < 1:
         raise InputError(f"--most-mobile: {share:g}, expected a share between 0 and 1")
-    configuration = fields.read(arguments.graphs, arguments.predictions, arguments.sample, arguments.temperature)
+    configuration = fields.read(arguments.graphs, arguments.predictions, arguments.sample)
     indices = chosen_times(configuration, arguments.times)
     figure = draw(configuration, indices, share)
     style.save(figure, arguments.output, table(configuration, indices, share), caption(configuration, indices, share))

@@ -2,7 +2,8 @@
 
 python -m analysis.figures.pearson results/metrics.csv [--relaxation results/T*/relaxation.h5] --output FIGURE.svg
 """
-# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
+
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,13 +15,11 @@ from simulate.stage import command
 
 def draw(series: list[scores.Series], tau_alpha: dict[float, float]) -> Figure:
     """Return the figure: a panel per temperature; `tau_alpha` by temperature where known."""
-    series = drawn(series)
+    series = scores.shown(series)
     panels = list(scores.by_temperature(series))
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
-    figure, axes = style.subplots(
-        rows, columns, width=style.COLUMN, height=(0.75 * rows / columns + 0.35) * style.COLUMN, sharey=True
-    )
+    figure, axes = style.subplots(rows, columns, height=(0.75 * rows / columns + 0.35) * style.COLUMN, sharey=True)
     for axis in axes.flat[len(panels) :]:
         axis.remove()
     looks = _looks(series)
@@ -28,35 +27,15 @@ def draw(series: list[scores.Series], tau_alpha: dict[float, float]) -> Figure:
         _panel(axis, group, looks)
         axis.set_title(f"$T = {style.number(temperature)}$")
         if temperature in tau_alpha:
-            axis.axvline(tau_alpha[temperature], color=style.GREY, linewidth=0.6, linestyle=":")
-            axis.text(
-                tau_alpha[temperature],
-                0.97,
-                r"$\tau_\alpha\,$",
-                ha="right",
-                va="top",
-                fontsize=8,
-                transform=axis.get_xaxis_transform(),
-            )
+            at, across = tau_alpha[temperature], axis.get_xaxis_transform()
+            axis.axvline(at, color=style.GREY, linewidth=0.6, linestyle=":")
+            axis.text(at, 0.97, r"$\tau_\alpha\,$", ha="right", va="top", fontsize=8, transform=across)
     for axis in axes[-1]:
         axis.set_xlabel(r"$t\;(\tau)$")
     for axis in axes[:, 0]:
         axis.set_ylabel("Pearson correlation")
-    labels = {
-        label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(labels.values(), labels, loc="outside lower center", ncols=2, columnspacing=1.0)
+    style.shared_legend(figure, axes.flat[: len(panels)])
     return figure
-
-
-def drawn(series: list[scores.Series]) -> list[scores.Series]:
-    """Return the series without the baselines of single particles whose average over neighbours is there too.
-
-    Nor are points of the learning curve of a model that is there (figure `curve`).
-    """
-    models = {one.model for one in series}
-    kept = [one for one in series if f"{one.model}_averaged" not in models]
-    return [one for one in kept if one.family == one.model or one.family not in models]
 
 
 def _looks(series: list[scores.Series]) -> dict[str, dict]:
@@ -73,38 +52,31 @@ def _looks(series: list[scores.Series]) -> dict[str, dict]:
 def _panel(axis: Axes, group: list[scores.Series], looks: dict[str, dict]) -> None:
     # All models are scored on the same configurations, so there is one ceiling.
     ceiling = group[0]
-    # A line through one point shows nothing.
+    black: dict[str, Any] = {"color": "black", "linewidth": 0.8, "markersize": 20}
     marker = "_" if len(ceiling.time) == 1 else ""
-    axis.plot(ceiling.time, ceiling.ceiling_mean, marker, ls="-", ms=20, color="black", lw=0.8, label="noise ceiling")
+    axis.plot(ceiling.time, ceiling.ceiling_mean, marker=marker, label="noise ceiling", **black)
     axis.fill_between(ceiling.time, ceiling.ceiling_mean, 1, color=style.GREY, alpha=0.3, linewidth=0)
     for one in group:
         axis.errorbar(one.time, one.pcc_mean, one.error, label=one.label, elinewidth=0.8, **looks[one.model])
-    for marker, (model, (time, score)) in zip(
-        "x+<>^vdh", scores.published(ceiling.temperature, ceiling.time).items(), strict=False
-    ):
-        axis.plot(
-            time, score, marker, color=style.GREY, markerfacecolor="none", markersize=5, label=f"{model}, published"
-        )
+    published = scores.published(ceiling.temperature, ceiling.time)
+    grey: dict[str, Any] = {"color": style.GREY, "markerfacecolor": "none", "markersize": 5}
+    for marker, (model, (time, score)) in zip("x+<>^vdh", published.items(), strict=False):
+        axis.plot(time, score, marker, label=f"{model}, published", **grey)
     lowest = min(one.pcc_mean.min() for one in group)
     style.logarithmic(axis, ceiling.time)
     axis.set(ylim=(min(0, np.floor(5 * lowest) / 5), 1))
 
 
-def table(series: list[scores.Series]) -> dict[str, list]:
+def table(series: list[scores.Series]) -> list[dict]:
     """Return one row per temperature, model and time: the scores as drawn."""
-    columns: dict[str, list] = {
-        name: [] for name in ("temperature", "model", "time", "pcc_mean", "pcc_mean_error", "pcc_all")
-    }
-    columns |= {name: [] for name in ("ceiling_mean", "ceiling_all", "n_runs", "n_train", "n_test", "n_seeds")}
-    for one in series:
-        arrays = (one.time, one.pcc_mean, one.error, one.pcc_all, one.ceiling_mean, one.ceiling_all)
-        for name, values in zip(
-            ("time", "pcc_mean", "pcc_mean_error", "pcc_all", "ceiling_mean", "ceiling_all"), arrays, strict=True
-        ):
-            columns[name] += list(values)
-        for name in ("temperature", "model", "n_runs", "n_train", "n_test", "n_seeds"):
-            columns[name] += [getattr(one, name)] * len(one.time)
-    return columns
+    arrays = ("time", "pcc_mean", "error", "pcc_all", "ceiling_mean", "ceiling_all")
+    return [
+        {"temperature": one.temperature, "model": one.model}
+        | {{"error": "pcc_mean_error"}.get(name, name): getattr(one, name)[index] for name in arrays}
+        | {name: getattr(one, name) for name in ("n_runs", "n_train", "n_test", "n_seeds")}
+        for one in series
+        for index in range(len(one.time))
+    ]
 
 
 def caption(series: list[scores.Series], species: str) -> str:
@@ -115,29 +87,27 @@ def caption(series: list[scores.Series], species: str) -> str:
         for temperature, group in scores.by_temperature(series)
     )
     seeds = max(one.n_seeds for one in series)
+    averaged = f", averaged over {seeds} training seeds" if seeds > 1 else ""
     known = any(np.isfinite(one.error).any() for one in series)
     bars = "; bars: standard error over the test configurations" if known else ""
-    averaged = f", averaged over {seeds} training seeds" if seeds > 1 else ""
-    any_published = any(scores.published(one.temperature, one.time) for one in series)
     left_out = (
-        " Single-particle baselines are left out where their average over neighbours (coarse-grained) is drawn; the "
+        " Single-particle baselines are left out where their average over neighbours (coarse-grained) is shown; the "
         "table holds both."
-        if {one.model for one in series if one.is_baseline} - {one.model for one in drawn(series)}
+        if {one.model for one in series if one.is_baseline} - {one.model for one in scores.shown(series)}
         else ""
     )
     beside = (
         " Grey symbols: published scores on public configurations at the same temperature and time (Jung et al., "
         "Nat. Rev. Phys. 7, 91 (2025); Bapst et al., Nat. Phys. 16, 448 (2020))."
-        if any_published
+        if any(scores.published(one.temperature, one.time) for one in series)
         else ""
     )
     return (
-        f"How much of the propensity at time t is foretold by the positions at t = 0: Pearson correlation of predicted "
+        "How much of the propensity at time t is foretold by the positions at t = 0: Pearson correlation of predicted "
         f"and measured propensity of the {species} particles, per held-out configuration, then averaged (PCC mean"
-        f"{averaged}){bars}. Full lines and symbols: trained models; "
-        f"dashed, open: baselines.{left_out} Black: noise ceiling, the largest correlation that any "
-        f"predictor can reach with a propensity measured in n runs; grey above it: out of reach.{beside} {counts}. "
-        "Dotted: relaxation time τ_α. T in ε/k_B; ε, τ: Lennard-Jones units of the A particles."
+        f"{averaged}){bars}. Full lines and symbols: trained models; dashed, open: baselines.{left_out} Black: noise "
+        "ceiling, the largest correlation that any predictor can reach with a propensity measured in n runs; grey "
+        f"above it: out of reach.{beside} {counts}. Dotted: relaxation time τ_α. {style.UNITS}"
     )
 
 

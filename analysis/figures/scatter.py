@@ -2,14 +2,14 @@
 
 python -m analysis.figures.scatter results/T0.700/graphs.h5 MODEL/predictions.h5 [...] --output FIGURE.svg
 """
-# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures import style
 from analysis.liquid import propensity_field as fields
-from simulate.stage import command, options
+from simulate.liquid.statistics import correlation
+from simulate.stage import command
 
 BINS = 60
 
@@ -45,36 +45,35 @@ def draw(time: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> Figure:
         axis.set(aspect="equal", xlim=edges[[0, -1]], ylim=edges[[0, -1]])
         axis.locator_params(nbins=4)
         axis.set_title(rf"$t = {style.number(t)}\,\tau$")
-        axis.text(0.05, 0.95, f"$r = {np.corrcoef(x, y)[0, 1]:.2f}$", transform=axis.transAxes, va="top")
+        axis.text(0.05, 0.95, f"$r = {correlation(x, y):.2f}$", transform=axis.transAxes, va="top")
     figure.supxlabel(r"propensity in the simulation $(\sigma)$", fontsize=9)
     figure.supylabel(r"predicted propensity $(\sigma)$", fontsize=9)
     return figure
 
 
-def table(time: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> dict:
+def table(time: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> list[dict]:
     """Return one row per time and occupied bin: its centre and the number of particles in it."""
-    columns: dict[str, list] = {name: [] for name in ("time", "truth", "prediction", "n_particles")}
+    rows = []
     for t, x, y in zip(time, truth, prediction, strict=True):
         edges, counts = histogram(x, y)
         centre = (edges[1:] + edges[:-1]) / 2
-        first, second = np.nonzero(counts)
-        columns["time"] += [float(t)] * len(first)
-        columns["truth"] += list(centre[first])
-        columns["prediction"] += list(centre[second])
-        columns["n_particles"] += list(counts[first, second].astype(int))
-    return columns
+        rows += [
+            {"time": t, "truth": centre[i], "prediction": centre[j], "n_particles": int(counts[i, j])}
+            for i, j in np.argwhere(counts)
+        ]
+    return rows
 
 
 def caption(configurations: list[fields.Fields]) -> str:
     """Return the caption."""
     temperature = configurations[0].temperature
-    at = "" if temperature is None else f" at T = {style.number(temperature)} ε/k_B"
+    at = "" if np.isnan(temperature) else f" at T = {style.number(temperature)}"
     particles = sum(int((c.types == 0).sum()) for c in configurations)
     return (
         f"Predicted against measured propensity (the mean distance a particle moves within t) of all {particles:,} A "
-        f"particles in {len(configurations)} held-out configurations{at}. Colour: number of particles, "
-        "logarithmic, bright is many. Dashed: prediction equals measurement. r: Pearson correlation over all these "
-        "particles (PCC all). σ, ε, τ: Lennard-Jones units of the A particles."
+        f"particles in {len(configurations)} held-out configurations{at}. Colour: number of "
+        "particles, logarithmic, bright is many. Dashed: prediction equals measurement. r: Pearson correlation over "
+        f"all these particles (PCC all). {style.UNITS}"
     )
 
 
@@ -82,17 +81,10 @@ def main() -> None:
     parser = style.parser("scatter", __doc__)
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")
-    parser.add_argument(
-        "--temperature", type=options.positive, help="for the caption, where the graphs file does not carry it"
-    )
     arguments = parser.parse_args()
-    names = fields.samples(arguments.predictions[0])
-    configurations = [
-        fields.read(arguments.graphs, arguments.predictions, name, arguments.temperature) for name in names
-    ]
-    time, truth, prediction = pooled(configurations)
-    figure = draw(time, truth, prediction)
-    style.save(figure, arguments.output, table(time, truth, prediction), caption(configurations))
+    configurations = fields.read_all(arguments.graphs, arguments.predictions)
+    pairs = pooled(configurations)
+    style.save(draw(*pairs), arguments.output, table(*pairs), caption(configurations))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The scores of a run (metrics.csv), as figures and report use them, and the published ones beside them."""
+"""The scores of a run (metrics.csv), as figures and report read them, and the published ones beside them."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.figures import style
+from analysis.figures import inputs
 from simulate.stage.command import InputError
 
 # Of the columns of metrics.csv, those read here.
@@ -26,8 +26,6 @@ BASELINES = {
     "cnn": "convolutional network",
     "debye_waller (short run)": "Debye-Waller factor (short run)",
 }
-# Of these, the one that runs the dynamics.
-DYNAMIC = "debye_waller (short run)"
 NETWORKS = {"bapst2020": "graph network", "inherent": "linear model"}
 # Scores on the public three-dimensional Kob-Andersen data, A particles, 400 training configurations (EIGNN: 100):
 # Jung et al., Nature Reviews Physics 7, 91 (2025); Bapst et al. on data of their own.
@@ -87,9 +85,9 @@ class Series:
 def read(path: str | Path, species: str = "A") -> list[Series]:
     """Return the scores of one species by temperature and model: temperatures rising, networks before baselines.
 
-    Raises InputError where the table has other columns no row of the species, or no temperature.
+    Raises InputError where the table has other columns, no row of the species, or no temperature.
     """
-    table = style.read_table(path, COLUMNS)
+    table = inputs.read_table(path, COLUMNS)
     rows = np.char.strip(table["species"].astype(str)) == species
     if not rows.any():
         raise InputError(f"{path}: no row with species {species}")
@@ -104,49 +102,51 @@ def read(path: str | Path, species: str = "A") -> list[Series]:
     return sorted(found, key=lambda one: one.order)
 
 
+def _series(table: dict[str, np.ndarray], rows: np.ndarray) -> Series:
+    times = np.unique(table["time"][rows])
+    at = [rows & (table["time"] == time) for time in times]
+    means = {name: np.array([table[name][chosen].mean() for chosen in at]) for name in COLUMNS[5:10]}
+    error = np.array([np.sqrt((table["pcc_mean_error"][chosen] ** 2).mean()) for chosen in at])
+    del means["pcc_mean_error"]
+    first = {name: column[rows][0] for name, column in table.items()}
+    n_runs, n_train = (None if np.isnan(first[name]) else int(first[name]) for name in ("n_runs", "n_train"))
+    return Series(
+        temperature=float(first["temperature"]),
+        model=str(first["model"]),
+        time=times,
+        error=error,
+        n_seeds=int(at[0].sum()),
+        n_runs=n_runs,
+        n_train=n_train,
+        n_test=int(first["n_test"]),
+        **means,
+    )
+
+
 def by_temperature(series: list[Series]) -> Iterator[tuple[float, list[Series]]]:
     """Yield each temperature with its series."""
     for temperature in sorted({one.temperature for one in series}):
         yield temperature, [one for one in series if one.temperature == temperature]
 
 
+def shown(series: list[Series]) -> list[Series]:
+    """Return the series that stand side by side.
+
+    Left out: baselines of single particles whose average over neighbours is there too, and points of the learning curve
+    of a model that is there.
+    """
+    models = {one.model for one in series}
+    kept = [one for one in series if f"{one.model}_averaged" not in models]
+    return [one for one in kept if one.family == one.model or one.family not in models]
+
+
 def published(temperature: float, times: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return published scores (time, PCC mean) by model, at a temperature and within 5 % of one of `times`."""
-    table = style.read_table(PUBLISHED, ("temperature", "time", "model", "pcc_mean"))
+    table = inputs.read_table(PUBLISHED, ("temperature", "time", "model", "pcc_mean"))
     near = np.abs(np.log(table["time"][:, None] / times[None, :])).min(axis=1) < 0.05
     rows = np.isclose(table["temperature"], temperature) & near
+    models = table["model"][rows]
     return {
-        str(model): (
-            table["time"][rows & (table["model"] == model)],
-            table["pcc_mean"][rows & (table["model"] == model)],
-        )
-        for model in dict.fromkeys(table["model"][rows])
+        str(model): (table["time"][rows][models == model], table["pcc_mean"][rows][models == model])
+        for model in dict.fromkeys(models)
     }
-
-
-def _series(table: dict[str, np.ndarray], rows: np.ndarray) -> Series:
-    times = np.unique(table["time"][rows])
-    at = [rows & (table["time"] == time) for time in times]
-
-    def mean(name: str) -> np.ndarray:
-        return np.array([table[name][chosen].mean() for chosen in at])
-
-    first = np.flatnonzero(rows)[0]
-    return Series(
-        temperature=float(table["temperature"][first]),
-        model=str(table["model"][first]),
-        time=times,
-        pcc_mean=mean("pcc_mean"),
-        error=np.array([np.sqrt((table["pcc_mean_error"][chosen] ** 2).mean()) for chosen in at]),
-        pcc_all=mean("pcc_all"),
-        ceiling_mean=mean("ceiling_mean"),
-        ceiling_all=mean("ceiling_all"),
-        n_seeds=int(at[0].sum()),
-        n_runs=_count(table["n_runs"][first]),
-        n_train=_count(table["n_train"][first]),
-        n_test=int(table["n_test"][first]),
-    )
-
-
-def _count(value: float) -> int | None:
-    return None if np.isnan(value) else int(value)

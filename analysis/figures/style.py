@@ -4,7 +4,6 @@ Colours are Okabe and Ito's palette (Color Universal Design, 2008) for things of
 everything that has an order: both are told apart with every common kind of colour blindness.
 """
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,6 +32,8 @@ LINES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 MARKERS = "osD^vPX*"
 # Fields over the particles, and everything else that has an order.
 FIELD = "viridis"
+# What captions end with.
+UNITS = "T in ε/k_B; σ, ε, τ: Lennard-Jones units of the A particles."
 
 _RC: dict[Any, Any] = {
     "font.family": "STIXGeneral",
@@ -69,6 +70,8 @@ def subplots(
     rows: int = 1, columns: int = 1, width: float = COLUMN, height: float = 0.75 * COLUMN, **options: Any
 ) -> tuple[Figure, np.ndarray]:
     """Return (figure, axes) in our style: axes in an array (rows, columns), options as of matplotlib's `subplots`."""
+    # Whatever the user's matplotlibrc says (text.usetex needs LaTeX) is forgotten first.
+    matplotlib.rcdefaults()
     matplotlib.rcParams.update(_RC)
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
@@ -79,9 +82,17 @@ def ordered(count: int) -> list:
     return [matplotlib.colormaps[FIELD](place) for place in np.linspace(0.0, 0.8, max(count, 2))[:count]]
 
 
-def letter(axes: Axes, text: str) -> None:
-    """Write a panel's letter above its upper left corner."""
-    axes.set_title(f"({text})", loc="left", fontsize=9, pad=3)
+def letters(axes: np.ndarray) -> None:
+    """Write a letter above the upper left corner of every panel."""
+    for axis, name in zip(axes.flat, "abcdefgh", strict=False):
+        axis.set_title(f"({name})", loc="left", fontsize=9, pad=3)
+
+
+def shared_legend(figure: Figure, axes: np.ndarray) -> None:
+    """Put what the panels label, each label once, below them."""
+    pairs = (pair for axis in axes.flat for pair in zip(*axis.get_legend_handles_labels(), strict=True))
+    found = {label: handle for handle, label in pairs}
+    figure.legend(found.values(), found, loc="outside lower center", ncols=2, columnspacing=1.0)
 
 
 def logarithmic(axis: Axes, *times: np.ndarray) -> None:
@@ -100,15 +111,12 @@ def number(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def save(figure: Figure, output: Path, table: Mapping[str, Sequence | np.ndarray], caption: str) -> None:
-    """Write `output` (.svg) and beside it the same as .png, the table of its numbers as .csv, its caption as .txt.
-
-    `table` maps a column's name to its values; all columns have one length.
-    """
-    with store.replacing(output.with_suffix(".csv")) as path:
-        write_table(path, table)
+def save(figure: Figure, output: Path, rows: Sequence[Mapping], caption: str) -> None:
+    """Write `output` (.svg) and beside it the same as .png, the `rows` behind it as .csv, its caption as .txt."""
+    with store.replacing(output.with_suffix(".csv")) as path, open(path, "w", newline="", encoding="utf-8") as file:
+        tables.fill(file, list(rows[0]), rows, ".6g")
     with store.replacing(output.with_suffix(".txt")) as path:
-        path.write_text(" ".join(caption.split()) + "\n")
+        path.write_text(" ".join(caption.split()) + "\n", encoding="utf-8")
     # Equal figures are equal files: how long it took is left out.
     made = json.dumps({name: value for name, value in provenance.of(output).items() if name != "seconds"})
     with store.replacing(output.with_suffix(".png")) as path:
@@ -129,34 +137,3 @@ def svg(name: str) -> Path:
     if Path(name).suffix != ".svg":
         raise InputError(f"--output: {name}, expected a name that ends in .svg (.png, .csv and .txt appear beside it)")
     return Path(name)
-
-
-def write_table(path: str | Path, table: Mapping[str, Sequence | np.ndarray]) -> None:
-    """Write columns as CSV; numbers with six digits."""
-    lengths = {len(column) for column in table.values()}
-    if len(lengths) != 1:
-        raise ValueError(f"columns of different lengths: { {name: len(column) for name, column in table.items()} }")
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table)
-        writer.writerows([_cell(value) for value in row] for row in zip(*table.values(), strict=True))
-
-
-def read_table(path: str | Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return the columns of a CSV file: float arrays where every entry is a number or empty (NaN), else strings.
-
-    Raises InputError where the file is missing, empty, ragged, or has not the `columns`.
-    """
-    found = tables.rows(path, columns)
-    return {name: _column([row[name] for row in found]) for name in found[0]}
-
-
-def _column(values: Sequence[str]) -> np.ndarray:
-    try:
-        return np.array([float(value) if value.strip() else np.nan for value in values])
-    except ValueError:
-        return np.array(values)
-
-
-def _cell(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float | np.floating) else value

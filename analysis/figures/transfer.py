@@ -2,13 +2,12 @@
 
 python -m analysis.figures.transfer results/T*/MODEL/*/seed0/transfer_*.csv --output FIGURE.svg
 """
-# ruff: noqa: RUF001 - Greek letters and dashes belong into captions
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures import style
+from analysis.figures import inputs, style
 from simulate.stage import command
 
 COLUMNS = (
@@ -17,12 +16,6 @@ COLUMNS = (
 )
 # Above this many columns numbers no longer fit into the cells, and labels name temperatures only.
 READABLE = 12
-
-
-def read(paths: list[str]) -> dict[str, np.ndarray]:
-    """Return the rows of all tables of analysis.transfer."""
-    tables = [style.read_table(path, COLUMNS) for path in paths]
-    return {name: np.concatenate([table[name] for table in tables]) for name in COLUMNS}
 
 
 def matrix(rows: dict[str, np.ndarray]) -> tuple[list, list, np.ndarray, np.ndarray]:
@@ -49,9 +42,9 @@ def draw(rows: dict[str, np.ndarray]) -> Figure:
         axis.tick_params(length=0)
         if len(across) <= READABLE:
             for (i, j), value in np.ndenumerate(values):
-                colour = "white" if value < 0.6 else "black"
                 text = f"{value:.2f}".replace("-", "−").replace("0.", ".", 1)
-                axis.text(j, i, text, ha="center", va="center", fontsize=6.5, color=colour)
+                look = {"fontsize": 6.5, "color": "white" if value < 0.6 else "black"}
+                axis.text(j, i, text, ha="center", va="center", **look)
         _borders(axis, down if len(values) > 1 else [None], across)
     axes[0, 0].set_yticks([0], ["ceiling"])
     axes[1, 0].set_yticks(*_ticks(down))
@@ -65,11 +58,9 @@ def _ticks(places: list[tuple[float, float]]) -> tuple[list[float], list[str]]:
     """Return where the labels stand, and what they say: each temperature and time, or temperatures only."""
     if len(places) <= READABLE:
         return list(range(len(places))), [f"{style.number(T)}, {style.number(t)}" for T, t in places]
-    temperatures = sorted({temperature for temperature, _ in places})
-    middles = [
-        float(np.mean([i for i, (T, _) in enumerate(places) if temperature == T])) for temperature in temperatures
-    ]
-    return middles, [style.number(temperature) for temperature in temperatures]
+    temperatures = np.array([temperature for temperature, _ in places])
+    found = np.unique(temperatures)
+    return [float(np.flatnonzero(temperatures == T).mean()) for T in found], [style.number(T) for T in found]
 
 
 def _borders(axis: Axes, down: list, across: list) -> None:
@@ -88,7 +79,7 @@ def caption(rows: dict[str, np.ndarray]) -> str:
         "trained at temperature T for time t (rows) with the propensity of the A particles measured at another "
         f"temperature and time (columns), per held-out configuration, then averaged over {n_test}. Correlations do not "
         "care for the scale. Top: noise ceiling of the column, the largest correlation that any predictor can reach. "
-        "On the diagonal: at home. T in ε/k_B, t in τ; ε, τ: Lennard-Jones units of the A particles."
+        f"On the diagonal: at home. t in τ; {style.UNITS}"
     )
 
 
@@ -96,8 +87,8 @@ def main() -> None:
     parser = style.parser("transfer", __doc__)
     parser.add_argument("tables", nargs="+", help="tables of analysis.transfer (.csv) of one network")
     arguments = parser.parse_args()
-    rows = read(arguments.tables)
-    style.save(draw(rows), arguments.output, rows, caption(rows))
+    rows = inputs.read_tables(arguments.tables, COLUMNS)
+    style.save(draw(rows), arguments.output, inputs.rows(rows), caption(rows))
 
 
 if __name__ == "__main__":

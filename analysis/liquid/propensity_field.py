@@ -17,11 +17,11 @@ class Fields:
     """One configuration and its fields at M times.
 
     positions (N, 3) unwrapped, types (N,) 0 = A 1 = B, box (3,), time (M,), truth and standard_error (M, N): the
-    measured propensity and its error; prediction (M, N), empty where none was asked for.
+    measured propensity and its error; prediction (M, N), empty where none was asked for; temperature NaN if unknown.
     """
 
     sample: str
-    temperature: float | None
+    temperature: float
     positions: np.ndarray
     types: np.ndarray
     box: np.ndarray
@@ -33,7 +33,7 @@ class Fields:
     @property
     def place(self) -> str:
         """What this is, for a caption: sample, number of particles, temperature."""
-        at = "" if self.temperature is None else f", T = {self.temperature:g} ε/k_B"
+        at = "" if np.isnan(self.temperature) else f", T = {self.temperature:g} ε/k_B"
         return f"sample {self.sample}, {len(self.types)} particles{at}"
 
     @property
@@ -42,17 +42,11 @@ class Fields:
         return self.prediction - self.truth
 
 
-def read(
-    graphs: str | Path,
-    predictions: Sequence[str | Path] = (),
-    sample: str | None = None,
-    temperature: float | None = None,
-) -> Fields:
+def read(graphs: str | Path, predictions: Sequence[str | Path] = (), sample: str | None = None) -> Fields:
     """Read one sample of a graphs file, with the predictions at the times of all `predictions` files together.
 
     `sample` is a group's name; the default is the first predicted (held-out) one, or the first of the file where no
-    predictions are given. Without predictions the times are those of the graphs file. `temperature` is used where the
-    graphs file does not carry it.
+    predictions are given. Without predictions the times are those of the graphs file.
     Raises InputError where the sample or a predicted time is not in the files.
     """
     if sample is None:
@@ -61,10 +55,9 @@ def read(
             raise InputError(f"{graphs}: holds no samples")
         sample = names[0]
     found = dataset.load(graphs, sample)
-    known = dataset.settings(graphs)["temperature"]
     fields = Fields(
         sample=sample,
-        temperature=temperature if np.isnan(known) else known,
+        temperature=dataset.settings(graphs)["temperature"],
         positions=found.graph.positions,
         types=found.graph.types,
         box=found.graph.box,
@@ -73,6 +66,11 @@ def read(
         standard_error=found.standard_error,
     )
     return _with_predictions(fields, predictions, graphs) if predictions else fields
+
+
+def read_all(graphs: str | Path, predictions: Sequence[str | Path]) -> list[Fields]:
+    """Read every predicted sample."""
+    return [read(graphs, predictions, name) for name in samples(predictions[0])]
 
 
 def samples(predictions: str | Path) -> list[str]:
@@ -94,27 +92,15 @@ def _with_predictions(fields: Fields, predictions: Sequence[str | Path], graphs:
             layout.check(f"{path}: sample {fields.sample!r}", file[fields.sample], layout.PREDICTION)
             predicted = store.arrays(file[fields.sample], ("prediction",), ())["prediction"]
             times = store.arrays(file, ("time",), ())["time"]
-            if len(times) != len(predicted):
-                raise InputError(f"{path}: {len(predicted)} predictions of {fields.sample}, expected {len(times)}")
-            for time, values in zip(times, predicted, strict=True):
-                if values.shape != fields.types.shape:
-                    raise InputError(
-                        f"{path}: prediction of {fields.sample} does not fit the {len(fields.types)} "
-                        f"particles of {graphs}"
-                    )
-                found[_index(fields.time, time, path, graphs)] = values
+        if predicted.shape != (len(times), len(fields.types)):
+            raise InputError(
+                f"{path}: prediction of {fields.sample} is {predicted.shape}, expected {len(times)} times and the "
+                f"{len(fields.types)} particles of {graphs}"
+            )
+        for time, values in zip(times, predicted, strict=True):
+            found[dataset.index_of(fields.time, time, f"{path}, beside {graphs}")] = values
     index = sorted(found)
     fields.prediction = np.array([found[place] for place in index])
-    fields.time, fields.truth, fields.standard_error = (
-        fields.time[index],
-        fields.truth[index],
-        fields.standard_error[index],
-    )
+    for name in ("time", "truth", "standard_error"):
+        setattr(fields, name, getattr(fields, name)[index])
     return fields
-
-
-def _index(times: np.ndarray, time: float, path: str | Path, graphs: str | Path) -> int:
-    index = int(np.argmin(np.abs(times - time)))
-    if not np.isclose(times[index], time, rtol=1e-6):
-        raise InputError(f"{path}: time {time:g} is not among those of {graphs}: {', '.join(f'{t:g}' for t in times)}")
-    return index

@@ -17,16 +17,19 @@ from simulate.stage.command import InputError
 
 
 @dataclass
-class Case:
-    """One configuration: its graph, and the measured propensity (M, N) at the network's times, NaN where unknown."""
+class Examined:
+    """One configuration: its graph, and the measured propensity (M, N) at the network's times, NaN where unknown.
 
-    name: str
+    temperature: NaN where the file does not say it.
+    """
+
     graph: Graph
     truth: np.ndarray
+    temperature: float
 
 
-def read(path: str | Path, trained: Trained, truth: str | Path | None = None, split: str = "test") -> list[Case]:
-    """Return the cases of a file: every sample of `split` of a graphs.h5, or one configuration of any other file.
+def read(path: str | Path, trained: Trained, truth: str | Path | None = None, split: str = "test") -> list[Examined]:
+    """Return what a file holds: every sample of `split` of a graphs.h5, or the one configuration of any other file.
 
     `truth` is a propensity file or an ensemble of that configuration; an ensemble brings its own.
     Raises InputError where a file cannot be read, or `truth` does not belong to the configuration or the times.
@@ -40,7 +43,9 @@ def read(path: str | Path, trained: Trained, truth: str | Path | None = None, sp
         names = dataset.samples(path, split)
         if not names:
             raise InputError(f"{path}: no {split} samples")
-        return [_of_sample(dataset.load(path, name), trained) for name in names]
+        temperature = dataset.settings(path)["temperature"]
+        samples = (dataset.load(path, name) for name in names)
+        return [Examined(s.graph, at_times(trained.time, s.time, s.propensity), temperature) for s in samples]
     structure = configuration.read(path)
     with command.about(path):
         cutoff = trained.settings.get("cutoff", CUTOFF)
@@ -57,11 +62,7 @@ def read(path: str | Path, trained: Trained, truth: str | Path | None = None, sp
         known = at_times(trained.time, times, values)
         if truth is not None and np.isnan(known).all():
             raise InputError(f"{truth}: its times {times} hold none of the network's, {trained.time}")
-    return [Case(Path(path).stem, graph, known)]
-
-
-def _of_sample(sample: dataset.Sample, trained: Trained) -> Case:
-    return Case(sample.name, sample.graph, at_times(trained.time, sample.time, sample.propensity))
+    return [Examined(graph, known, np.nan if structure.temperature is None else structure.temperature)]
 
 
 def _measured(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:

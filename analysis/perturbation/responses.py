@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from analysis.perturbation import surroundings
-from analysis.perturbation.configurations import Case
+from analysis.perturbation.configurations import Examined
 from analysis.perturbation.surroundings import Surroundings
 from learn.models.bapst2020 import partial as marked
 from learn.models.bapst2020.model import Bapst2020
@@ -36,14 +36,20 @@ class Plan:
     batch_edges: int = 60_000
     threads: int = 1
 
+    @property
+    def changes(self) -> list[tuple[str, float, float]]:
+        """Every (kind, shell, delta), delta NaN but for gaps."""
+        gaps = {"gap": self.deltas}
+        return [(kind, shell, d) for kind in self.kinds for shell in self.shells for d in gaps.get(kind, (np.nan,))]
+
 
 @dataclass
 class Responses:
     """The answer of every marked particle, P in all: full, truth (M, P); changed[kind, shell, delta] (M, P).
 
-    NaN in `changed` where the shell wraps around the box. For `gradient`, `changed` holds the derivative. case,
-    particle (P,): configuration and index of the marked particles; wraps_from (P,): the shell that wraps around the
-    box; squares (M, B, P), pairs (B, P): sum of |d prediction / d r_j|^2 over the pairs in B bins of distance, and
+    NaN in `changed` where the shell wraps around the box. For `gradient`, `changed` holds the derivative.
+    configuration, particle (P,): whose number and place in it; wraps_from (P,): the shell that wraps around the box;
+    squares (M, B, P), pairs (B, P): sum of |d prediction / d r_j|^2 over the pairs in B bins of distance, and
     their number.
     """
 
@@ -51,30 +57,32 @@ class Responses:
     full: np.ndarray
     truth: np.ndarray
     changed: dict[tuple[str, float, float], np.ndarray]
-    case: np.ndarray
+    configuration: np.ndarray
     particle: np.ndarray
     wraps_from: np.ndarray
     squares: np.ndarray
     pairs: np.ndarray
+    temperature: float
+    half_box: float
 
 
-def draw(all_cases: list[Case], n: int, seed: int) -> list[np.ndarray]:
-    """Return the marked A particles of every case, n in all spread evenly, or all A there are."""
+def choose(examined: list[Examined], n: int, seed: int) -> list[np.ndarray]:
+    """Return the marked A particles of every configuration, n in all spread evenly, or all A there are."""
     generator = seeds.generator(seed, "shells")
-    share = [n // len(all_cases) + (index < n % len(all_cases)) for index in range(len(all_cases))]
-    drawn = []
-    for case, count in zip(all_cases, share, strict=True):
-        candidates = np.flatnonzero(case.graph.types == 0)
-        drawn.append(np.sort(generator.choice(candidates, min(count, len(candidates)), replace=False)))
-    return drawn
+    share = [n // len(examined) + (index < n % len(examined)) for index in range(len(examined))]
+    chosen = []
+    for one, count in zip(examined, share, strict=True):
+        candidates = np.flatnonzero(one.graph.types == 0)
+        chosen.append(np.sort(generator.choice(candidates, min(count, len(candidates)), replace=False)))
+    return chosen
 
 
-def respond(trained: Trained, all_cases: list[Case], chosen: list[np.ndarray], plan: Plan) -> Responses:
-    """Return how the predictions for the chosen particles of every case respond."""
+def respond(trained: Trained, examined: list[Examined], chosen: list[np.ndarray], plan: Plan) -> Responses:
+    """Return how the predictions for the chosen particles respond."""
     total = sum(len(particles) for particles in chosen)
     n_times = len(trained.time)
-    reach = min(case.graph.box.min() for case in all_cases) / 2
-    n_bins = int(reach / BIN_WIDTH)
+    half_box = float(min(one.graph.box.min() for one in examined) / 2)
+    n_bins = int(half_box / BIN_WIDTH)
     full, truth = np.full((2, n_times, total), np.nan)
     changed: dict[tuple, np.ndarray] = defaultdict(lambda: np.full((n_times, total), np.nan))
     responses = Responses(
@@ -87,20 +95,22 @@ def respond(trained: Trained, all_cases: list[Case], chosen: list[np.ndarray], p
         np.full(total, np.nan),
         np.zeros((n_times, n_bins, total)),
         np.zeros((n_bins, total), int),
+        examined[0].temperature,
+        half_box,
     )
     # Removal needs no more than the largest shell; the other kinds need all that the network can see.
     hops = int(max(plan.shells)) if plan.kinds == ("removal",) and not plan.metric else None
     place = 0
     with _Workers(plan.threads) as workers, command.progress(total, "shells", "particle") as bar:
         queue = _Queue(trained, changed, plan.batch_edges, workers)
-        for case, particles in zip(all_cases, chosen, strict=True):
-            first = surroundings.first_edge(case.graph)
+        for one, particles in zip(examined, chosen, strict=True):
+            first = surroundings.first_edge(one.graph)
             inside = slice(place, place + len(particles))
-            full[:, inside] = trained.predict(case.graph)[:, particles]
-            truth[:, inside] = case.truth[:, particles]
+            full[:, inside] = trained.predict(one.graph)[:, particles]
+            truth[:, inside] = one.truth[:, particles]
             for particle in particles:
-                around = surroundings.around(case.graph, particle, first, hops, plan.metric)
-                piece = _piece(case, around)
+                around = surroundings.around(one.graph, particle, first, hops, plan.metric)
+                piece = _piece(one, around)
                 responses.wraps_from[place] = around.wraps_from
                 fitting = [shell for shell in plan.shells if plan.include_wrapped or shell < around.wraps_from]
                 # In order: what is computed together decides about the last digits.
@@ -171,8 +181,8 @@ class _Queue:
             self.changed[key][:, place] = self.trained.mean + self.trained.scale * output
 
 
-def _piece(case: Case, around: Surroundings) -> Piece:
-    types = case.graph.types[around.particles]
+def _piece(one: Examined, around: Surroundings) -> Piece:
+    types = one.graph.types[around.particles]
     return Piece(types, around.hop, around.senders, around.receivers, around.vectors)
 
 

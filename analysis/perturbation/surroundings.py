@@ -79,6 +79,11 @@ def around(graph: Graph, marked: int, first: np.ndarray, hops: int | None = None
     )
 
 
+def hops(graph: Graph, marked: int) -> np.ndarray:
+    """Return how many edges every particle is away from the marked one, (N,); -1 where no path leads there."""
+    return _breadth_first(graph, marked, first_edge(graph), None)[0]
+
+
 def _breadth_first(graph: Graph, marked: int, first: np.ndarray, hops: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Return each particle's hop (N,), -1 beyond reach, and its vector (N, 3) from the marked one along the edges."""
     hop = np.full(len(graph.types), -1)

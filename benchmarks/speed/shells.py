@@ -22,8 +22,7 @@ import torch
 # In front, so that `simulate` is the package and not the benchmark of that name beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from analysis.perturbation import configurations as cases
-from analysis.perturbation import responses, surroundings
+from analysis.perturbation import configurations, responses, surroundings
 from learn.models import checkpoint
 from learn.models.bapst2020 import partial as marked
 
@@ -46,8 +45,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     trained = checkpoint.load(arguments.model)
-    (case,) = cases.read(arguments.configuration, trained)
-    (particles,) = responses.draw([case], arguments.particles, 0)
+    (case,) = configurations.read(arguments.configuration, trained)
+    (particles,) = responses.choose([case], arguments.particles, 0)
     first = surroundings.first_edge(case.graph)
     spent = defaultdict(list)
     for _ in range(arguments.rounds):

@@ -5,7 +5,6 @@
 For each of several samples the stages `simulate.equilibrate` and `simulate.isoconfigurational` (with and without
 --supercell) are run where their files are not yet in the folder, so a killed run goes on. A particles.
 """
-# ruff: noqa: RUF001 - Greek letters and signs belong into captions
 
 import argparse
 import subprocess

@@ -3,22 +3,28 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from simulate.files import provenance, store
 from simulate.stage.command import InputError, check_file
 
 
 def write(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping], form: str = "") -> None:
+    """Write a table as `fill` does, atomically. Raises OSError where it cannot be written."""
+    with store.text(path) as file:
+        fill(file, columns, rows, form)
+
+
+def fill(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping], form: str = "") -> None:
     """Write a table with the `columns`: what a row has beside them is left out, what it has not is empty.
 
-    `form` is how floats are written, as ".6g"; not given: all their digits. Raises OSError where it cannot be written.
+    `form` is how floats are written, as ".6g"; not given: all their digits.
     """
-    with store.text(path) as file:
-        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            given = {name: f"{value:{form}}" for name, value in row.items() if form and isinstance(value, float)}
-            writer.writerow({**row, **given})
+    writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        given = {name: f"{value:{form}}" for name, value in row.items() if form and isinstance(value, float)}
+        writer.writerow({**row, **given})
 
 
 def rows(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ N_A, N_B, EDGE = 160, 40, 5.5
 SAMPLES = ("s0003", "s0007")
 
 
-def write_graphs(path: Path, temperature: float | None = 0.7) -> None:
+def write_graphs(path: Path, temperature: float = 0.7) -> None:
     """Write a graphs.h5 with two random configurations, and predictions.h5 beside it."""
     random = np.random.default_rng(5)
     box = np.full(3, EDGE)
@@ -26,7 +26,7 @@ def write_graphs(path: Path, temperature: float | None = 0.7) -> None:
         store.create(path.with_name("predictions.h5"), "predictions", {}) as predictions,
     ):
         graphs["time"] = predictions["time"] = TIME
-        graphs.attrs["temperature"] = np.nan if temperature is None else temperature
+        graphs.attrs["temperature"] = temperature
         for name in SAMPLES:
             positions = random.uniform(-EDGE, 2 * EDGE, (N_A + N_B, 3))
             pairs = periodic.neighbour_pairs(positions, box, 2.0)
@@ -95,7 +95,7 @@ def write_metrics(path: Path, scores: dict[tuple[float, str, int], tuple[float, 
                 table.writerow(row | {"species": "B", "pcc_mean": 0.111, "pcc_all": 0.111})
 
 
-def write_shells(path: Path, kind: str, rows: list[tuple[float, int, float | None, float, float]]) -> None:
+def write_shells(path: Path, kind: str, rows: list[tuple], temperature: float = 0.7) -> None:
     """Write a table of analysis.shells from rows of (time, shell, delta, correlation with full, rms change).
 
     The error of the correlation is 0.013, that of the change a tenth of it.
@@ -104,7 +104,7 @@ def write_shells(path: Path, kind: str, rows: list[tuple[float, int, float | Non
         writer = csv.writer(file)
         writer.writerow(shells.COLUMNS)
         for time, shell, delta, correlation, change in rows:
-            at = [time, kind, shell, "" if delta is None else delta]
+            at = [temperature, time, kind, shell, "" if delta is None else delta]
             writer.writerow([*at, 200, correlation, 0.5, change, 0.013, 0.1 * change])
 
 
@@ -117,14 +117,21 @@ def write_responses(path: Path, curves: dict[str, float], shells=(1, 2, 3), *, c
     size = np.exp(-shell / np.array([curves[name] for name in kind]))
     full = np.zeros((2, 60))
     changed = np.broadcast_to(size[:, None, None], (len(size), 2, 60))
-    arrays = {"time": TIME, "full": full, "truth": full, "case": np.repeat(np.arange(4), 15), "particle": np.arange(60)}
+    arrays = {
+        "time": TIME,
+        "full": full,
+        "truth": full,
+        "configuration": np.repeat(np.arange(4), 15),
+        "particle": np.arange(60),
+    }
     arrays |= {"wraps_from": np.full(60, 4.0), "kind": kind.astype("S"), "shell": shell.astype(float)}
     arrays |= {"delta": np.full(len(shell), np.nan), "changed": changed}
     if gradient:
         distance = (np.arange(12) + 0.5) * 0.25
         pairs = np.full((12, 60), 5)
         arrays |= {"pairs": pairs, "squares": np.tile(5 * np.exp(-2 * distance / 0.4)[None, :, None], (2, 1, 60))}
-    about = {"model": {"seed": seed, **({"control": control} if control else {})}, "metric": False, "bin_width": 0.25}
+    about = {"model": {"seed": seed, **({"control": control} if control else {})}, "temperature": 0.7}
+    about |= {"metric": False, "bin_width": 0.25, "half_box": EDGE / 2}
     store.write(path, "responses", arrays, about)
 
 
@@ -141,10 +148,10 @@ def write_transfer(path: Path, temperatures=(0.7, 1.0)) -> None:
                 writer.writerow(["bapst2020", 0, *trained, *tested, "A", score, 0.01, score, 0.95, 0.96, 4])
 
 
-def write_radial_distribution(path: Path, peak: float) -> None:
+def write_radial_distribution(path: Path, peak: float, temperature: float = 0.7) -> None:
     """Write a radial_distribution.h5 with a first peak at r = 1."""
     r = (np.arange(250) + 0.5) * 0.02
     g = 1 / (1 + np.exp(-50 * (r - 0.95))) + (peak - 1) * np.exp(-(((r - 1) / 0.05) ** 2))
     arrays = {"r": r} | {f"g_{pair}": g for pair in ("AA", "AB", "BB")}
     arrays |= {f"first_peak_{pair}": np.array([1.0, peak]) for pair in ("AA", "AB", "BB")}
-    store.write(path, "radial_distribution", arrays, {"files": ["a", "b"], "bin_width": 0.02})
+    store.write(path, "radial_distribution", arrays, {"files": ["a", "b"], "temperature": temperature})

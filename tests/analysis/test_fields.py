@@ -16,13 +16,6 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_file_says_the_temperature_and_the_caller_where_it_does_not(folder, tmp_path):
-    assert fields.read(folder / "graphs.h5", temperature=0.9).temperature == 0.7
-    figure_inputs.write_graphs(tmp_path / "graphs.h5", None)
-    assert fields.read(tmp_path / "graphs.h5", temperature=0.9).temperature == 0.9
-    assert fields.read(tmp_path / "graphs.h5").temperature is None
-
-
 def test_fields_take_every_time_from_its_own_file(folder, tmp_path):
     """Predictions at single times, given in any order, meet the simulation at the same times."""
     whole = fields.read(folder / "graphs.h5", [folder / "predictions.h5"])
@@ -42,5 +35,5 @@ def test_a_prediction_at_another_time_is_refused(folder, tmp_path):
     with store.create(tmp_path / "p.h5", "predictions", {}) as file:
         file["time"] = [0.3]
         file.create_group("s0003")["prediction"] = np.zeros((1, 200))
-    with pytest.raises(InputError, match=r"time 0\.3 is not among those"):
+    with pytest.raises(InputError, match=r"p\.h5, beside .*: no time 0\.3"):
         fields.read(folder / "graphs.h5", [tmp_path / "p.h5"])

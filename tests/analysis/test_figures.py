@@ -2,6 +2,8 @@
 
 import csv
 import itertools
+import os
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -15,6 +17,7 @@ from analysis.figures import (
     curve,
     graph,
     heterogeneity,
+    inputs,
     length,
     maps,
     pearson,
@@ -28,8 +31,11 @@ from analysis.figures import (
     transfer,
 )
 from analysis.liquid import propensity_field as fields
+from analysis.perturbation import surroundings
+from learn.graph import from_edges
 from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +60,8 @@ def folder(tmp_path_factory):
     figure_inputs.write_shells(folder / "gap.csv", "gap", gaps)
     write_lengths(folder)
     figure_inputs.write_transfer(folder / "transfer.csv")
-    for name, peak in (("cold", 3.7), ("hot", 3.3)):
-        figure_inputs.write_radial_distribution(folder / f"{name}_g.h5", peak)
+    for name, peak, temperature in (("cold", 3.7, 0.7), ("hot", 3.3, 1.0)):
+        figure_inputs.write_radial_distribution(folder / f"{name}_g.h5", peak, temperature)
     rows = "".join(f"{step},{1 / (step + 1)},{0.1 * step}\n" for step in range(8))
     (folder / "history.csv").write_text("step,loss,validation_r\n" + rows)
     return folder
@@ -72,7 +78,7 @@ def write_lengths(folder):
         ):
             about = {"control": control, "seed": seed, "gradient": True}
             figure_inputs.write_responses(folder / f"{name}.h5", {"removal": reach, "gradient": reach}, **about)
-            words = ["x", f"{name}.h5", "--temperature", "0.7", "--graphs", "graphs.h5", "--output", f"{name}.csv"]
+            words = ["x", f"{name}.h5", "--output", f"{name}.csv"]
             patch.setattr(sys, "argv", words)
             response_length.main()
         words = ["x", "graphs.h5", "fields.h5", "--predictions", "predictions.h5", "--table", "fields.csv"]
@@ -86,13 +92,13 @@ COMMANDS = {
     maps: ["graphs.h5", "predictions.h5"],
     scatter: ["graphs.h5", "predictions.h5"],
     pearson: ["metrics.csv", "--relaxation", "cold.h5", "hot.h5"],
-    response: ["removal.csv", "gap.csv", "--temperatures", "0.7", "0.7"],
+    response: ["removal.csv", "gap.csv"],
     training: ["history.csv", "--labels", "T = 0.7"],
     curve: ["curve.csv"],
     length: ["one.csv", "two.csv", "shuffled.csv", "--heterogeneity", "fields.csv", "--relaxation", "cold.h5"],
     heterogeneity: ["fields.h5"],
     transfer: ["transfer.csv"],
-    structure: ["cold_g.h5", "hot_g.h5", "--temperatures", "0.7", "1.0"],
+    structure: ["cold_g.h5", "hot_g.h5"],
 }
 
 
@@ -143,10 +149,9 @@ def test_equal_inputs_give_equal_files(folder, tmp_path, monkeypatch):
         (graph, ["graphs.h5", "--sample", "s0001"], "no sample 's0001'"),
         (maps, ["graphs.h5", "predictions.h5", "--most-mobile", "2"], "--most-mobile: 2"),
         (maps, ["graphs.h5", "predictions.h5", "--times", "0"], "--times: 0"),
-        (response, ["gap.csv", "--temperatures", "0.7", "1"], "2 of them for 1 files"),
-        (response, ["metrics.csv", "--temperatures", "0.7"], "no column 'kind'"),
-        (structure, ["cold_g.h5", "--temperatures", "0.7", "1"], "2 of them for 1 files"),
-        (length, ["one.csv", "--heterogeneity", "gap.csv"], "no column 'temperature'"),
+        (response, ["metrics.csv"], "no column 'kind'"),
+        (structure, ["cold_g.h5", "cold_g.h5"], "one radial_distribution file for each temperature"),
+        (length, ["one.csv", "--heterogeneity", "gap.csv"], "no column 'field'"),
         (training, ["history.csv", "--labels", "a", "b"], "--labels: 2 different ones for 1 files"),
         (pearson, ["history.csv"], "no column 'temperature'"),
         (pearson, ["nowhere.csv"], "no such file"),
@@ -156,6 +161,18 @@ def test_bad_input_is_named_and_nothing_is_written(module, arguments, words, fol
     with pytest.raises(InputError, match=words.replace(".", r"\.")):
         run(module, arguments, folder, tmp_path / "figure.svg", monkeypatch)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_the_user_set_for_other_figures_reaches_none_of_ours(folder, tmp_path):
+    """A notebook's backend, which is not installed here, and text set by LaTeX: the same bytes as without them."""
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfont.size: 30\naxes.facecolor: red\n")
+    made = []
+    for place, environment in ((folder, {}), (tmp_path, {"MPLBACKEND": "inline"})):
+        words = ["analysis.figures.relaxation", folder / "cold.h5", "--output", tmp_path / "f.svg"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+        subprocess.run([sys.executable, "-m", *words], cwd=place, env=environment, check=True, capture_output=True)
+        made.append((tmp_path / "f.png").read_bytes())
+    assert made[0] == made[1]
 
 
 def test_a_figure_must_be_named_svg(folder, tmp_path, monkeypatch):
@@ -196,15 +213,16 @@ def test_shells_of_the_cubic_lattice_hold_4hh_plus_2_particles():
     offset = cube.positions[:, None] - cube.positions[None]
     offset -= 9 * np.rint(offset / 9)
     senders, receivers = np.nonzero((offset**2).sum(axis=2) < 1.1)
-    shells = graph.shell_numbers(senders, receivers, len(cube.positions), centre=100)
+    shells = surroundings.hops(from_edges(cube.positions, cube.types, cube.box, receivers, senders), 100)
     assert [(shells == h).sum() for h in range(5)] == [1, 6, 18, 38, 66]
     steps = np.abs(graph.around(cube, 100)).sum(axis=1)
     assert (shells == np.rint(steps)).all()
 
 
 def test_particles_without_a_path_are_in_no_shell():
-    shells = graph.shell_numbers(np.array([0, 1, 2]), np.array([1, 0, 2]), 3, centre=0)
-    assert shells.tolist() == [0, 1, -1]
+    ends = np.array([0, 1, 2]), np.array([1, 0, 2])
+    three = from_edges(np.eye(3), np.zeros(3, np.int8), np.full(3, 9.0), ends[1], ends[0])
+    assert surroundings.hops(three, 0).tolist() == [0, 1, -1]
 
 
 def test_a_slice_shows_the_nearest_particle_across_the_border():
@@ -279,14 +297,14 @@ def test_a_learning_curve_has_the_points_of_one_model_in_order(folder, tmp_path,
         ["inherent", "13", "0.15", "0.8"], ["inherent", "13", "2", "0.5"],
     ]  # fmt: skip
     # Beside the ceiling stands the model, not the points of its curve.
-    assert {one.model for one in pearson.drawn(scores.read(folder / "curve.csv"))} == {"bapst2020", "inherent"}
+    assert {one.model for one in scores.shown(scores.read(folder / "curve.csv"))} == {"bapst2020", "inherent"}
     with pytest.raises(InputError, match="every model has one n_train"):
         run(curve, ["metrics.csv"], folder, tmp_path / "g.svg", monkeypatch)
 
 
 def test_fields_far_below_the_networks_lengths_are_on_the_sheet(folder):
     lengths = length.read([folder / "one.csv"])
-    fields_ = length.read_fields([folder / "fields.csv"])
+    fields_ = inputs.read_tables([folder / "fields.csv"], length.FIELDS)
     predicted = fields_["field"] == "predicted"
     for name, low in (("correlation_length", 0.01), ("susceptibility", 1e-5)):
         fields_[name] = np.where(predicted, low, 2.0)
@@ -301,9 +319,10 @@ def test_captions_promise_no_bars_where_nothing_is_known(folder):
         (heterogeneity, "fields.h5", "correlation_error_true", "bands"),
     ):
         found = module.read([folder / name])
-        contents = found[0.7] if module is relaxation else found[0.7][0][1]
+        of_times = [found[0.7].arrays] if module is relaxation else found[0.7]
         for known in (True, False):
-            contents.arrays[error] = np.full_like(contents[error], 0.1 if known else np.nan)
+            for arrays in of_times:
+                arrays[error] = np.full_like(arrays[error], 0.1 if known else np.nan)
             assert (word in module.caption(found)) == known
     series = scores.read(folder / "metrics.csv")
     assert "bars" in pearson.caption(series, "A")
@@ -326,7 +345,7 @@ def test_response_per_delta_of_a_linear_network_is_its_gradient(folder, tmp_path
     gradient = tmp_path / "gradient.csv"
     figure_inputs.write_shells(gradient, "gradient", [(0.15, h, None, np.nan, 0.2**h) for h in (1, 2, 3)])
     files = ["removal.csv", "gap.csv", str(gradient)]
-    run(response, [*files, "--temperatures", "0.7", "0.7", "0.7"], folder, tmp_path / "f.svg", monkeypatch)
+    run(response, files, folder, tmp_path / "f.svg", monkeypatch)
     rows = table(tmp_path / "f.csv")
     assert sorted(row["kind"] for row in rows) == ["gap"] * 6 + ["gradient"] * 3 + ["removal"] * 3
     for row in rows:
@@ -338,7 +357,7 @@ def test_networks_of_one_time_each_are_drawn_apart_with_their_errors(folder, tmp
     for name, time in (("early", 0.15), ("late", 2.0)):
         rows = [(time, h, None, 1 - time * 0.1**h, 0.1**h) for h in (1, 2)]
         figure_inputs.write_shells(tmp_path / f"{name}.csv", "removal", rows)
-    rows = response.read([tmp_path / "early.csv", tmp_path / "late.csv"], [0.7, 0.7])
+    rows = response.read([tmp_path / "early.csv", tmp_path / "late.csv"])
     drawn = response.draw(rows).axes[2]
     curves = {str(bar.get_label()): bar.lines[0].get_ydata().tolist() for bar in drawn.containers}
     assert curves == {"$T = 0.7,\\;t = 0.15$": [0.985, 0.9985], "$T = 0.7,\\;t = 2$": [0.8, 0.98]}
@@ -356,7 +375,7 @@ def test_scatter_counts_every_particle_but_the_outermost(folder):
     counted = scatter.table(time, truth, prediction)
     # One value in a thousand on either side, of twice 320 in each panel: at most four particles are left out.
     for t in time:
-        inside = sum(n for n, at in zip(counted["n_particles"], counted["time"], strict=True) if at == t)
+        inside = sum(row["n_particles"] for row in counted if row["time"] == t)
         assert 316 <= inside <= 320
 
 

@@ -9,6 +9,8 @@ from tests.analysis import figure_inputs
 
 BOX = np.full(3, 12.0)
 EDGES = np.arange(0, 6.01, 0.4)
+# No noise, no covariance, of one pair.
+NOTHING = (np.zeros(1), np.zeros((1, 1)), np.ones(1))
 
 
 def correlated_field(n, length, n_configurations, seed=0):
@@ -63,7 +65,8 @@ def test_noise_is_taken_out_of_the_normalisation():
     measured = truth + generator.normal(0, 0.7, truth.shape)
     # Covariance of the true field with itself, as if every pair were one particle: C = 1.
     covariance = np.array([[0.25 * 100]])
-    found = heterogeneity.describe([measured], [np.array([0.49])], covariance, np.array([100]))
+    part = heterogeneity.Part(measured, np.array([0.49]), covariance, np.array([100]))
+    found = heterogeneity.describe([part], np.ones(1))
     # Variance 0.74 known to 1 % (0.0074), less 0.49: 3 % of 0.25; three of these.
     assert found["correlation"][0, 0] == pytest.approx(1, rel=0.09)
     assert found["relative_width"][0] == pytest.approx(np.sqrt(0.74) / 3, rel=0.03)
@@ -71,7 +74,7 @@ def test_noise_is_taken_out_of_the_normalisation():
 
 def test_distribution_is_normalised_and_skewed_as_a_gamma():
     values = np.random.default_rng(6).gamma(4, 0.2, (1, 50_000))
-    found = heterogeneity.describe([values], [np.zeros(1)], np.zeros((1, 1)), np.ones(1))
+    found = heterogeneity.describe([heterogeneity.Part(values, *NOTHING)], np.ones(1))
     assert (found["density"][0] * np.diff(heterogeneity.HISTOGRAM_EDGES)).sum() == pytest.approx(1, abs=1e-3)
     # Gamma(4): skewness 2 / sqrt(4) = 1, relative width 1/2.
     assert found["skewness"][0] == pytest.approx(1, abs=0.1)
@@ -98,11 +101,10 @@ def test_jackknife_error_predicts_the_scatter():
     for _ in range(80):
         # Configurations differ in their means by 10 %.
         values = [random.gamma(4, 0.1 * random.normal(1, 0.1), (1, 300)) for _ in range(12)]
-        nothing = [np.zeros(1)] * 12, [np.zeros((1, 1))] * 12, [np.ones(1)] * 12
-        found.append(heterogeneity.with_errors(heterogeneity.Field(values, *nothing), np.ones(1)))
+        parts = [heterogeneity.Part(of, *NOTHING) for of in values]
+        found.append(heterogeneity.with_errors(parts, np.ones(1)))
     for name in ("mean", "relative_width", "susceptibility"):
         scatter = np.std([one[name] for one in found])
         # 80 sets: 8 % of a deviation; a variance over 12 configurations varies by 40 % itself, its jackknife more.
         assert np.sqrt(np.mean([one[f"{name}_error"] ** 2 for one in found])) == pytest.approx(scatter, rel=0.35)
-    two = heterogeneity.Field(values[:2], *(of[:2] for of in nothing))
-    assert np.isnan(heterogeneity.with_errors(two, np.ones(1))["mean_error"]).all()
+    assert np.isnan(heterogeneity.with_errors(parts[:2], np.ones(1))["mean_error"]).all()

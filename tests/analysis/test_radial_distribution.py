@@ -1,7 +1,5 @@
 """Radial distribution functions: ideal gas, lattice, an independent count, published peaks."""
 
-import csv
-
 import numpy as np
 import pytest
 
@@ -70,37 +68,25 @@ def test_files_are_averaged_frame_by_frame(tmp_path):
     frames = np.stack([mixture(50, seed)[0] for seed in range(3)]).round(4).astype(np.float32)
     shared = {"types": types, "box": BOX}
     run = {**shared, "time": np.array([0.0, 1.0]), "positions": frames[:2]}
-    store.write(tmp_path / "run.h5", "relaxation_run", run, {})
-    store.write(tmp_path / "sample.h5", "sample", {**shared, "positions": frames[2]}, {})
+    store.write(tmp_path / "run.h5", "relaxation_run", run, {"temperature": 0.7})
+    store.write(tmp_path / "sample.h5", "sample", {**shared, "positions": frames[2]}, {"temperature": 0.7})
     trajectory.frames(frames, types, BOX, np.arange(3.0)).save_pdb(str(tmp_path / "trajectory.pdb"))
     ours = rdf.over_files([tmp_path / "run.h5", tmp_path / "sample.h5"], None, 0.1)
     theirs = rdf.over_files([tmp_path / "trajectory.pdb"], None, 0.1)
-    assert ours[2] == pytest.approx(50 / 216)
-    assert theirs[2] == pytest.approx(50 / 216)
+    assert ours[2] == {"density": pytest.approx(50 / 216), "temperature": 0.7}
+    assert theirs[2] == {"density": pytest.approx(50 / 216), "temperature": None}
     for name in rdf.PAIRS:
         np.testing.assert_allclose(ours[1][name], theirs[1][name], rtol=1e-12)
     with pytest.raises(InputError, match=r"r_max 3\.5"):
         rdf.over_files([tmp_path / "sample.h5"], 3.5, 0.1)
 
 
-def test_csv(tmp_path, monkeypatch, capsys):
-    positions, types = mixture(50)
-    store.write(tmp_path / "s.h5", "sample", {"types": types, "box": BOX, "positions": positions}, {})
-    monkeypatch.setattr("sys.argv", ["x", str(tmp_path / "s.h5"), "--output", str(tmp_path / "g.csv")])
-    rdf.main()
-    with open(tmp_path / "g.csv") as file:
-        rows = list(csv.reader(file))
-    assert rows[0] == ["r", "g_AA", "g_AB", "g_BB"]
-    assert len(rows) == 301
-    assert capsys.readouterr().out.count("first peak") == 3
-
-
 @pytest.mark.physics
 def test_published_peaks(reference):
     """T = 0.44: first peaks of g_AA 4.27 at 1.072, of g_AB 5.50 at 0.883, from 15 public configurations."""
     paths = sorted((reference / "botan").glob("*.npz"))[:5]
-    r, g, density = rdf.over_files(paths, 2.0, 0.01)
-    assert density == pytest.approx(1.2)
+    r, g, about = rdf.over_files(paths, 2.0, 0.01)
+    assert about["density"] == pytest.approx(1.2)
     # The peaks are flat at the top: 0.01 in position; 5 configurations and the fit: 2 % in height.
     assert rdf.first_peak(r, g["AA"], SIGMA[0, 0]) == (pytest.approx(1.072, abs=0.01), pytest.approx(4.27, rel=0.02))
     assert rdf.first_peak(r, g["AB"], SIGMA[0, 1]) == (pytest.approx(0.883, abs=0.01), pytest.approx(5.50, rel=0.02))

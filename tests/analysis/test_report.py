@@ -12,69 +12,35 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from analysis import heterogeneity as fluctuations
-from analysis import report, response_length
-from analysis.figures import (
-    curve,
-    graph,
-    heterogeneity,
-    length,
-    maps,
-    pearson,
-    relaxation,
-    response,
-    scatter,
-    scores,
-    structure,
-    training,
-    transfer,
-)
+from analysis import report
+from analysis.figures import graph, pearson, relaxation, scatter, scores, training
 from analysis.liquid import propensity_field as fields
-from analysis.page import answer, view
+from analysis.page import scene
 from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
 
+FIGURES = {
+    pearson: ["metrics.csv"],
+    relaxation: ["relaxation.h5"],
+    graph: ["graphs.h5"],
+    scatter: ["graphs.h5", "predictions.h5"],
+    training: ["history.csv", "--labels", "T = 0.7"],
+}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NETWORKS = {(0.7, "bapst2020", 0): (0.81, 0.5), (1.0, "bapst2020", 0): (0.75, 0.4)}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A small run: its files, its figures, its report."""
+    """A small run: its files, the figures of most sections, its report."""
     folder = tmp_path_factory.mktemp("run")
     figure_inputs.write_graphs(folder / "graphs.h5")
     figure_inputs.write_relaxation(folder / "relaxation.h5", 0.7, 4.5)
     figure_inputs.write_metrics(folder / "metrics.csv", {**NETWORKS, (0.7, "energy", 0): (0.4, 0.55)})
-    points = {(0.7, name, 0): (0.6, 0.4) for name in ("bapst2020_4", "bapst2020")}
-    figure_inputs.write_metrics(folder / "curve.csv", points)
-    removal = [(t, h, None, 1 - c**h, 0.1) for t, c in ((0.15, 0.2), (2.0, 0.5)) for h in (1, 2, 3)]
-    # As networks of one time each leave them: a file for each time.
-    for name, time in (("early", 0.15), ("late", 2.0)):
-        figure_inputs.write_shells(folder / f"{name}.csv", "removal", [row for row in removal if row[0] == time])
     (folder / "history.csv").write_text("step,loss,validation_r\n1,1.0,0.1\n2,0.5,0.3\n")
     (folder / "config.yaml").write_text("temperatures: [0.7] # <first>\n")
-    graphs, predictions = ["graphs.h5"], ["graphs.h5", "predictions.h5"]
-    figures = {
-        relaxation: ["relaxation.h5"],
-        graph: graphs,
-        maps: predictions,
-        scatter: predictions,
-        pearson: ["metrics.csv"],
-        curve: ["curve.csv"],
-        response: ["early.csv", "late.csv", "--temperatures", "0.7", "0.7"],
-        training: ["history.csv", "--labels", "T = 0.7"],
-        structure: ["g.h5", "--temperatures", "0.7"],
-        length: ["length.csv", "--heterogeneity", "fields.csv"],
-        heterogeneity: ["fields.h5"],
-        transfer: ["transfer.csv"],
-    }
-    figure_inputs.write_radial_distribution(folder / "g.h5", 3.5)
-    figure_inputs.write_transfer(folder / "transfer.csv")
-    figure_inputs.write_responses(folder / "responses.h5", {"removal": 0.5}, gradient=True)
-    run(response_length, ["responses.h5", "--temperature", "0.7", "--output", "length.csv"], folder)
-    run(fluctuations, [*graphs, "fields.h5", "--predictions", "predictions.h5", "--table", "fields.csv"], folder)
     options = []
-    for module, arguments in figures.items():
+    for module, arguments in FIGURES.items():
         name = module.__name__.rpartition(".")[2]
         run(module, [*arguments, "--output", f"{name}.svg"], folder)
         options += [f"--{name}", f"{name}.svg"]
@@ -114,47 +80,44 @@ def test_the_page_refers_to_nothing_outside_itself(page):
     references = References()
     references.feed(page)
     assert len(references.found) > 14
-    assert all(value.startswith("data:") for value in references.found)
+    assert all(value.startswith(("data:", "#")) for value in references.found)
     outside = re.compile(r"@import|url\(|fetch\(|XMLHttpRequest|import\(|WebSocket")
     assert not outside.search(re.sub(r"data:[^\"]*", "", page))
 
 
-def test_every_section_is_there_in_order(page):
+def test_every_section_is_there_in_order_and_in_the_contents(page):
     titles = [unescape(title) for title in re.findall(r"<h2>(.*?)</h2>", page)]
-    assert titles == [title for _, title in report.SECTIONS] + ["One configuration, to turn around", "What made it"]
+    given = {module.__name__.rpartition(".")[2] for module in FIGURES}
+    expected = [title for name, title in report.SECTIONS if name in given]
+    assert titles == [*expected, "One configuration, to turn around", "What made it"]
+    contents = re.findall(r'<li><a href="#([a-z-]+)">(.*?)</a>', page)
+    assert [unescape(title) for _, title in contents] == titles
+    assert [name for name, _ in contents] == re.findall(r'<section id="([a-z-]+)">', page)
 
 
-def test_the_answer_opens_the_page_and_its_numbers_are_those_of_the_table(page):
+def test_one_sentence_and_the_scores_open_the_page(page):
     text = unescape(re.search(r'<p class="answer">(.*?)</p>', page, re.DOTALL)[1])
-    assert page.index('class="answer"') < page.index("<figure") < page.index("<h2")
-    assert "At T = 0.7, in 4 configurations" in text
-    # 0.81 / 0.9 and 0.5 / 0.8 of the ceilings, n = 20 runs.
-    assert "r = 0.810 ± 0.012 for t = 0.15 τ (90 % of the noise ceiling, 0.900)" in text
-    assert "r = 0.500 ± 0.012 for t = 2 τ (62 % of the noise ceiling, 0.800)" in text
-    assert "n = 20 runs" in text
-    assert "beats every static baseline at 1 of 2 times" in text
-    assert "the best of them reach 0.400 for t = 0.15 τ (energy) and 0.550 for t = 2 τ (energy)." in text
-    # 1 - 0.2^h >= 0.95 first at h = 2 (0.96), 1 - 0.5^h nowhere up to h = 3 (0.875).
-    assert (
-        "keeping 2 shells of neighbours leaves a correlation of 0.960 ± 0.013 with the full prediction for t = 0.15 τ"
-        in text
-    )
-    assert "keeping even 3 shells of neighbours leaves a correlation of 0.875 ± 0.013" in text
-    assert "At T = 1 it reaches r = 0.750" in text
+    assert page.index('class="answer"') < page.index("<table") < page.index("<nav") < page.index("<figure")
+    assert "At T = 0.7, the graph network" in text
+    assert "0.81 at t = 0.15 τ (ceiling 0.90) and 0.50 at t = 2 τ (ceiling 0.80), in 4 configurations" in text
+    assert "What was run: T = 0.7, 1; of each, 13 configurations to train on and 4 to test, n = 20 runs" in page
 
 
-def test_an_answer_without_a_network_claims_nothing(tmp_path):
+def test_without_a_network_nothing_is_claimed(tmp_path):
     figure_inputs.write_metrics(tmp_path / "metrics.csv", {(0.7, "energy", 0): (0.4, 0.3)})
-    assert "No network" in answer.paragraph(scores.read(tmp_path / "metrics.csv"), [], "A")
+    assert "No network" in report.sentence(scores.read(tmp_path / "metrics.csv"), "A")
 
 
-def test_the_table_holds_every_score_with_n_ceiling_and_both_correlations(page):
-    body = re.search(r"<tbody>(.*?)</tbody>", page, re.DOTALL)[1]
-    rows = [re.findall(r"<td>(.*?)</td>", row) for row in body.splitlines()]
-    assert len(rows) == 6
-    cold = ["0.7", "0.15", "graph network", "0.810", "0.012", "0.790", "0.900", "0.910", "0.900", "20", "13", "4"]
-    assert cold in rows
-    assert "0.111" not in body
+def test_a_table_per_temperature_has_the_ceiling_on_top_and_the_best_in_bold(page):
+    tables = re.findall(r"<caption>T = (.*?)</caption>.*?<tbody>(.*?)</tbody>", page, re.DOTALL)
+    assert [temperature for temperature, _ in tables] == ["0.7", "1"]
+    cold = [re.findall(r"<td.*?>(.*?)</td>", row) for row in tables[0][1].strip().splitlines()]
+    assert cold == [
+        ["noise ceiling", "0.900", "0.800"],
+        ["graph network", "<b>0.810</b>", "0.500"],
+        ["energy", "0.400", "<b>0.550</b>"],
+    ]
+    assert 'title="± 0.012; all pooled: 0.790; 13 to train on, 4 to test"' in tables[0][1]
 
 
 def test_it_says_what_made_it(page):
@@ -167,7 +130,7 @@ def test_it_says_what_made_it(page):
 
 def test_the_view_gets_the_fields_of_the_configuration(folder, page):
     shown = fields.read(folder / "graphs.h5", [folder / "predictions.h5"])
-    data = json.loads(re.search(r'id="view-data">(.*?)</script>', page, re.DOTALL)[1])
+    data = json.loads(re.search(r'id="scene-data">(.*?)</script>', page, re.DOTALL)[1])
 
     def decoded(name, shape):
         return np.frombuffer(base64.b64decode(data[name]), "<f4").reshape(shape)
@@ -181,17 +144,17 @@ def test_the_view_gets_the_fields_of_the_configuration(folder, page):
     np.testing.assert_allclose(apart, np.rint(apart), atol=1e-6)
     assert data["times"] == shown.time.tolist()
     assert all(low < high for limits in data["limits"].values() for low, high in limits)
-    assert len(data["colours"]["error"]) == view.LEVELS
+    assert len(data["colours"]["error"]) == scene.LEVELS
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--metrics", "nowhere.csv"], r"nowhere\.csv: no such file"),
-        (["--metrics", "metrics.csv", "--maps", "absent.svg"], r"absent\.svg: no such file"),
+        (["--metrics", "metrics.csv", "--graph", "absent.svg"], r"absent\.svg: no such file"),
         (["--metrics", "metrics.csv", "--graphs", "graphs.h5"], "expected both or neither"),
         (["--metrics", "metrics.csv", "--sources", "metrics.csv"], r"metrics\.csv: not a readable HDF5 file"),
-        (["--metrics", "early.csv"], "no column 'temperature'"),
+        (["--metrics", "history.csv"], "no column 'temperature'"),
     ],
 )
 def test_bad_input_is_named_and_nothing_is_written(arguments, words, folder):
@@ -204,7 +167,7 @@ def test_bad_input_is_named_and_nothing_is_written(arguments, words, folder):
 DRIVER = """
 <script>
 (async () => {
-  const root = document.getElementById("view"), canvas = root.querySelector("canvas");
+  const root = document.getElementById("scene"), canvas = root.querySelector("canvas");
   // Virtual time runs ahead of real frames, so frames are timers here.
   window.requestAnimationFrame = (act) => setTimeout(act, 5);
   const settled = () => new Promise((done) => setTimeout(done, 50));

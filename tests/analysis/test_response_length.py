@@ -93,7 +93,7 @@ def test_file_to_file(tmp_path, monkeypatch):
     figure_inputs.write_responses(tmp_path / "c.h5", {"gradient": 0.7}, control="untrained", gradient=True)
     out = tmp_path / "out.csv"
     files = [str(tmp_path / f"{name}.h5") for name in "abc"]
-    words = ["x", *files, "--output", str(out), "--temperature", "0.7", "--graphs", str(tmp_path / "graphs.h5")]
+    words = ["x", *files, "--output", str(out)]
     monkeypatch.setattr("sys.argv", words)
     response_length.main()
     with open(out) as file:

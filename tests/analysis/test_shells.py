@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from analysis import shells
-from analysis.perturbation import configurations as cases
-from analysis.perturbation import responses, surroundings
+from analysis.perturbation import configurations, responses, surroundings
 from learn.graph import CUTOFF, build
 from learn.models import checkpoint
 from learn.models.bapst2020 import partial as marked
@@ -19,6 +18,8 @@ from simulate.files import store
 from simulate.stage.command import InputError
 
 EDGE = 7.0
+# Of responses: particle, wraps_from, squares, pairs; temperature and half the box.
+NOTHING = (*[np.zeros(0)] * 4, 0.7, 3.5)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,7 +48,7 @@ def trained():
 def case():
     graph = build(*configuration(), 1.5)
     truth = np.stack([np.arange(343.0), np.full(343, np.nan)])
-    return cases.Case("one", graph, truth)
+    return configurations.Examined(graph, truth, 0.7)
 
 
 def respond(trained, case, chosen=(3, 50, 200), **plan):
@@ -156,8 +157,8 @@ def test_a_network_that_looks_one_edge_far_has_a_response_of_one_edge(trained, c
 def test_correlations_of_the_table():
     full = np.array([[1.0, 2.0, 4.0, 3.0]])
     changed = {("removal", 1, np.nan): np.array([[3.0, 5.0, 9.0, np.nan]])}
-    case, nothing = np.zeros(4), np.zeros(0)
-    found = responses.Responses(np.array([1.0]), full, -full, changed, case, nothing, nothing, nothing, nothing)
+    case = np.zeros(4)
+    found = responses.Responses(np.array([1.0]), full, -full, changed, case, *NOTHING)
     (row,) = shells.table(found, responses.Plan(("removal",), (1,)))
     assert row["n_particles"] == 3
     assert row["correlation_with_full"] == pytest.approx(1)
@@ -171,8 +172,8 @@ def test_errors_of_the_table_are_those_of_drawing_particles_again():
     random, n = np.random.default_rng(3), 2000
     full = random.normal(size=n)
     answers = {("removal", 1, np.nan): (full + 0.5 * random.normal(size=n))[None]}
-    nothing, alike = np.zeros(0), np.zeros(n)
-    found = responses.Responses(np.ones(1), full[None], full[None], answers, alike, nothing, nothing, nothing, nothing)
+    alike = np.zeros(n)
+    found = responses.Responses(np.ones(1), full[None], full[None], answers, alike, *NOTHING)
     (row,) = shells.table(found, responses.Plan(("removal",), (1,)))
     # 200 draws: a standard deviation known to 5 %; three of these.
     assert row["rms_change_error"] == pytest.approx(0.5 / np.sqrt(2 * n), rel=0.15)
@@ -180,23 +181,23 @@ def test_errors_of_the_table_are_those_of_drawing_particles_again():
     # Changes 1 in one configuration, 2 in the other: the root mean square is 1, sqrt(2.5) or 2, as 1 : 2 : 1.
     case = np.repeat([0, 1], n // 2)
     answers = {("removal", 1, np.nan): (full + 1 + case)[None]}
-    found = responses.Responses(np.ones(1), full[None], full[None], answers, case, nothing, nothing, nothing, nothing)
+    found = responses.Responses(np.ones(1), full[None], full[None], answers, case, *NOTHING)
     (row,) = shells.table(found, responses.Plan(("removal",), (1,)))
     assert row["rms_change_error"] == pytest.approx(np.std([1, np.sqrt(2.5), np.sqrt(2.5), 2]), rel=0.15)
 
 
-def test_draw_spreads_over_cases(case):
-    drawn = responses.draw([case, case], 11, seed=1)
-    assert [len(particles) for particles in drawn] == [6, 5]
-    for particles in drawn:
+def test_marked_particles_are_spread_over_configurations(case):
+    chosen = responses.choose([case, case], 11, seed=1)
+    assert [len(particles) for particles in chosen] == [6, 5]
+    for particles in chosen:
         assert (case.graph.types[particles] == 0).all()
         assert len(np.unique(particles)) == len(particles)
-    assert len(responses.draw([case], 10_000, 1)[0]) == (case.graph.types == 0).sum()
+    assert len(responses.choose([case], 10_000, 1)[0]) == (case.graph.types == 0).sum()
 
 
 def test_times_are_matched():
     values = np.array([[1.0], [2.0], [3.0]])
-    found = cases.at_times(np.array([2.0, np.nan, 7.0]), np.array([0.1, 2.0001, np.nan]), values)
+    found = configurations.at_times(np.array([2.0, np.nan, 7.0]), np.array([0.1, 2.0001, np.nan]), values)
     np.testing.assert_array_equal(found[:, 0], [2.0, 3.0, np.nan])
 
 
@@ -255,18 +256,18 @@ def test_every_time_has_its_rows(files):
     assert done.returncode == 0, done.stderr
     rows = (files / "out.csv").read_text().splitlines()
     assert rows[0] == ",".join(shells.COLUMNS)
-    assert [row.split(",")[0] for row in rows[1:]] == ["0.1", "1.0"]
+    assert [row.split(",")[:2] for row in rows[1:]] == [["0.7", "0.1"], ["0.7", "1.0"]]
 
 
 def test_a_truth_that_does_not_belong_is_refused(files, trained):
     wrong = {"types": np.zeros(5, np.int8), "time": np.array([0.1]), "propensity": np.ones((1, 5))}
     store.write(files / "wrong.h5", "propensity", wrong, {})
     with pytest.raises(InputError, match=r"wrong\.h5: its particles"):
-        cases.read(files / "sample.h5", trained, files / "wrong.h5")
+        configurations.read(files / "sample.h5", trained, files / "wrong.h5")
     late = {"types": configuration()[1], "time": np.array([99.0]), "propensity": np.ones((1, 343))}
     store.write(files / "late.h5", "propensity", late, {})
     with pytest.raises(InputError, match="hold none of the network's"):
-        cases.read(files / "sample.h5", trained, files / "late.h5")
+        configurations.read(files / "sample.h5", trained, files / "late.h5")
 
 
 @pytest.mark.physics
@@ -277,9 +278,9 @@ def test_published_network_is_a_two_hop_model(reference):
     network = to_network(read_bundle(reference / "deepmind" / "t044_s09.ckpt")).requires_grad_(False)
     trained = checkpoint.Trained(network, {"cutoff": CUTOFF}, np.array([0.13]), np.zeros(1), np.ones(1))
     path = reference / "botan" / "isoconfig_N4096T0.44_1_tc07.npz"
-    all_cases = cases.read(path, trained)
+    examined = configurations.read(path, trained)
     plan = responses.Plan(("removal",), (1, 2, 3))
-    found = responses.respond(trained, all_cases, responses.draw(all_cases, 30, 0), plan)
+    found = responses.respond(trained, examined, responses.choose(examined, 30, 0), plan)
     rows = shells.table(found, plan)
     assert [row["n_particles"] for row in rows] == [30, 30, 30]
     # 30 particles: at one hop r scatters by 0.08 from draw to draw, at two by 0.005.

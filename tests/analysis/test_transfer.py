@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from analysis import transfer
-from analysis.transfer import Source
 from learn.data import dataset
 from learn.models import checkpoint
 from learn.models.bapst2020.model import Bapst2020
@@ -19,17 +18,17 @@ from tests.analysis import figure_inputs
 @pytest.fixture
 def model(tmp_path):
     torch.manual_seed(0)
-    settings = {"model": "bapst2020", "cutoff": 2.0, "seed": 3}
+    settings = {"model": "bapst2020", "cutoff": 2.0, "seed": 3, "temperature": 0.7}
     trained = checkpoint.Trained(Bapst2020(outputs=2), settings, np.array([0.15, 2.0]), np.zeros(2), np.ones(2))
     checkpoint.save(tmp_path / "model.pt", trained)
-    return Source(tmp_path / "model.pt", 0.7)
+    return tmp_path / "model.pt"
 
 
 def graphs_of(folder, model, temperature, slope):
     """A graphs.h5 whose propensity is `slope` times what the model predicts for its first time, at both times."""
     folder.mkdir()
     figure_inputs.write_graphs(folder / "graphs.h5", temperature)
-    trained = checkpoint.load(model.path)
+    trained = checkpoint.load(model)
     import h5py
 
     with h5py.File(folder / "graphs.h5", "r+") as file:
@@ -41,7 +40,7 @@ def graphs_of(folder, model, temperature, slope):
         with h5py.File(folder / "graphs.h5", "r+") as file:
             file[name]["propensity"][...] = slope * prediction[[0, 0]]
             file[name]["standard_error"][...] = 0.0
-    return Source(folder / "graphs.h5", temperature)
+    return folder / "graphs.h5"
 
 
 def test_matrix_of_known_correlations(tmp_path, model):
@@ -63,17 +62,13 @@ def test_matrix_of_known_correlations(tmp_path, model):
 
 def test_file_to_file(tmp_path, model, monkeypatch):
     graphs = graphs_of(tmp_path / "a", model, 0.7, 1.0)
-    words = ["x", tmp_path / "out.csv", "--models", model.path, "--trained-at", 0.7]
-    words += ["--graphs", graphs.path, "--tested-at", 0.7]
+    words = ["x", tmp_path / "out.csv", "--models", model, "--graphs", graphs]
     monkeypatch.setattr("sys.argv", [str(word) for word in words])
     transfer.main()
     with open(tmp_path / "out.csv") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == transfer.COLUMNS
     assert len(rows) == 4
-    monkeypatch.setattr("sys.argv", [str(word) for word in [*words, 0.8]])
-    with pytest.raises(InputError, match="--tested-at: 2 given for 1 files"):
-        transfer.main()
     store.write(tmp_path / "none.h5", "graphs", {"time": np.array([1.0])}, {})
     with pytest.raises(InputError, match="no test samples"):
-        transfer.matrix([model], [Source(tmp_path / "none.h5", 0.7)])
+        transfer.matrix([model], [tmp_path / "none.h5"])

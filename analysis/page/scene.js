@@ -1,9 +1,9 @@
 // One configuration in three dimensions: discs sorted by depth on a plain 2D canvas, so that it runs everywhere, offline.
-// The page gives `data` (analysis/page/view.py): box, types, times, and positions, truth, prediction as base64 float32.
+// The page gives `data` (analysis/page/scene.py): box, types, times, and positions, truth, prediction as base64 float32.
 (function () {
   "use strict";
-  const data = JSON.parse(document.getElementById("view-data").textContent);
-  const root = document.getElementById("view");
+  const data = JSON.parse(document.getElementById("scene-data").textContent);
+  const root = document.getElementById("scene");
   const canvas = root.querySelector("canvas");
   const context = canvas.getContext("2d");
   const input = (name) => root.querySelector(`[name=${name}]`);

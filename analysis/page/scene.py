@@ -1,4 +1,4 @@
-"""The interactive view of one configuration in the report: what goes into the page."""
+"""The interactive scene of one configuration in the report: what goes into the page."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ LEVELS = 64
 
 
 def payload(fields: Fields) -> str:
-    """Return the JSON that `view.js` draws: positions centred on the box, both fields, colours and their limits.
+    """Return the JSON that `scene.js` draws: positions centred on the box, both fields, colours and their limits.
 
     Limits per time: the 2nd to 98th percentile of each field over the A particles; for the error the 98th percentile of
     its magnitude, both ways. `</` cannot occur in it, so it may stand in a script.
