@@ -18,8 +18,9 @@ configfile: source("config.yaml")
 include: "workflow/rules/configuration.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/simulate.smk"
+include: "workflow/rules/observables.smk"
 include: "workflow/rules/learn.smk"
-include: "workflow/rules/analysis.smk"
+include: "workflow/rules/shells.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -73,20 +74,18 @@ rule shells:
 
 rule figures:
     input:
-        figures(),
+        figure_files(),
 
 
 rule plan:
-    """Print what the run will cost, from a short trial on this machine, and keep it for the report."""
+    """Print what the run will cost, by steps, sizes and the speeds of `machine`."""
     log:
         "<logs>/plan.log",
     conda:
-        "envs/learn.yaml"
+        "envs/analysis.yaml"
     params:
         config=plan_configuration(),
         archived="--archived" if KEPT else "",
         samples=f"--samples {' '.join(str(len(found)) for found in SAMPLES.values())}" if PUBLISHED else "",
-        output=PLAN,
     shell:
-        "python -P -m analysis.plan {params.config:q} {params.samples} {params.archived} --output {params.output:q} 2>&1"
-        " | tee {log:q}"
+        "python -P -m analysis.plan {params.config:q} {params.samples} {params.archived} 2>&1 | tee {log:q}"

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from learn.data import archive
+from tests.conftest import ROOT
+from tests.workflow import copies
 from tests.workflow.conftest import snakemake
 
 pytestmark = pytest.mark.pipeline
@@ -43,8 +45,9 @@ def test_new_shell_computes_only_itself(pipeline):
     planned = pipeline("--dry-run", settings=("shells={shells: [1, 2], metric_shells: [1.5]}",)).planned()
     assert planned["shell_response"] == 2 * 2
     assert planned["response_length"] == 2
-    after = {"response_length", "figure_response", "figure_length", "report", "settings", "all"}
+    after = {"response_length", "figure", "report", "settings", "all"}
     assert set(planned) == {"shell_response", *after}
+    assert planned["figure"] == 2
 
 
 def test_new_temperature_is_compared_with_the_old_ones_only_where_it_takes_part(pipeline):
@@ -145,3 +148,27 @@ def test_paper_plan_is_whole():
     # Ten times, by each of the network and its two controls; the linear model.
     assert planned["train"] == 5 * (3 * 10 + 1)
     assert planned["heterogeneity"] == planned["shell_gradient"] / 3 == 5 * 10
+
+
+SHELLS = {"shell_response", "shell_gradient", "response_length"}
+
+
+@pytest.mark.parametrize(
+    ("edited", "again"),
+    [
+        ("analysis/figures/style.py", {"figure", "report"}),
+        ("analysis/page/matrix.py", {"report"}),
+        ("analysis/perturbation/surroundings.py", {*SHELLS, "figure", "report"}),
+        # Of what shells are compared with; what networks were trained on stays.
+        ("analysis/propensity.py", {*SHELLS, "figure", "report"}),
+        ("simulate/files/store.py", set()),
+        ("learn/training/loop.py", set()),
+    ],
+)
+def test_an_edit_reruns_what_follows_from_it_and_no_simulation_or_training(edited, again, pipeline, tmp_path):
+    folder = copies.copy(tmp_path / "edited")
+    with open(folder / edited, "a") as file:
+        file.write("# edited\n")
+    where = f"pathvars={{results: {pipeline.results}}}"
+    outcome = snakemake("--dry-run", "--configfile", str(ROOT / "tests/config.yaml"), "--config", where, cwd=folder)
+    assert set(outcome.planned()) - {"all", "settings"} == again, outcome.output

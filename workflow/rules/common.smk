@@ -10,12 +10,6 @@ import analysis.accounts.costs as costs
 
 # Settings of a network that learn.train takes as they are.
 TRAINING = ("model", "recipe", "learning_rate", "epochs", "precision", "control", "samples")
-# What the answers of analysis.shells follow from.
-RESPONSES = (
-    "analysis/shells.py",
-    *(f"analysis/perturbation/{name}.py" for name in ("configurations", "responses", "surroundings")),
-    "learn/models/bapst2020/partial.py",
-)
 
 
 def devices():
@@ -102,100 +96,6 @@ def training_options(wildcards):
     return " ".join(options)
 
 
-def marked_particles():
-    """Which particles are marked, and how many of their edges are looked at together."""
-    settings = config["shells"]
-    return f"--particles {settings['particles']} --seed {config['seed']} --batch-edges {settings['batch_edges']}"
-
-
-def shells_of(folder, ending):
-    """What all shells of the network in a folder answered: one file for each, and that of the gradient."""
-    names = [f"edges_{shell}" for shell in config["shells"]["shells"]]
-    names += [f"sigma_{shell:g}" for shell in config["shells"]["metric_shells"]]
-    return [f"{folder}/shells/{name}{ending}" for name in [*names, "gradient"]]
-
-
-def response_lengths():
-    """The lengths of every graph network, and of its controls."""
-    return per_network("response_length.csv", networks=GRAPH_NETWORKS | CONTROLS)
-
-
-def first_graph_network():
-    """The network of which answers are drawn."""
-    return dict([*GRAPH_NETWORKS.items()][:1])
-
-
-def first_seed(name, networks):
-    """One file of the first seed of every one of `networks`."""
-    return per_network(name, networks={key: settings | {"seeds": 1} for key, settings in networks.items()})
-
-
-def shell_tables():
-    """What the shells of the first graph network answered."""
-    folders = [str(Path(file).parent) for file in first_seed("model.pt", first_graph_network())]
-    tables = [file for folder in folders for file in shells_of(folder, ".csv")]
-    return [file for file in tables if not Path(file).name.startswith("sigma_")]
-
-
-def of_first_seed(files):
-    """Those of the first network's first seed: what maps show."""
-    wanted = {next(iter(config["networks"])), "seed0"}
-    return [file for file in files if wanted <= set(file.split("/"))]
-
-
-def transfers():
-    """The first graph network of every temperature, tested at every temperature."""
-    return [file for tested in TEMPERATURES for file in first_seed(f"transfer_{tested}.csv", first_graph_network())]
-
-
-def temperature_of(file):
-    """The temperature that a file's folder names."""
-    return float(re.search(r"/T(\d+\.\d{3})/", file).group(1))
-
-
-def network_label(file):
-    """What a network is called in a figure, from its file's folders."""
-    _, network, time, seed, _ = file.rsplit("/", 4)
-    return f"T = {temperature_of(file):g}, {network}, {time}, {seed}"
-
-
-def figures():
-    """The figures of the report: each as picture (twice), the table behind it, and its caption."""
-    names = [f"pearson_{species}" for species in config["species"]]
-    names += [] if PUBLISHED else ["relaxation", "structure"]
-    names += [f"graph_{COLDEST}", *(f"{kind}_{t}" for kind in ("maps", "scatter") for t in TEMPERATURES)]
-    names += ["heterogeneity", "training"]
-    names += ["curve"] if any("samples" in settings for settings in config["networks"].values()) else []
-    names += ["response", "length", "transfer"] if GRAPH_NETWORKS else []
-    return [file for name in names for file in multiext(f"<results>/figures/{name}", ".svg", ".png", ".csv", ".txt")]
-
-
-def figure_options(files):
-    """The report's options: figures by kind, which is the first part of their name."""
-    pictures = [file for file in files if file.endswith(".svg")]
-    kinds = dict.fromkeys(Path(file).stem.split("_")[0] for file in pictures)
-    return [
-        word
-        for kind in kinds
-        for word in (f"--{kind}", *(file for file in pictures if Path(file).stem.split("_")[0] == kind))
-    ]
-
-
-def folder(name):
-    """A folder of the run, as the configuration names it."""
-    return str(workflow.pathvars.apply(f"<{name}>"))
-
-
-# What `snakemake plan` leaves; the report shows it beside what was used.
-PLAN = f"{folder('results')}/plan.csv"
-
-
 def plan_configuration():
     """What of the configuration has to do with costs, for a command line."""
     return json.dumps({key: value for key, value in config.items() if key not in ("pathvars", "published", "seed")})
-
-
-def plan_options(wildcards, input):
-    """The report's options where there is a plan."""
-    where = ["--plan", PLAN, "--results", folder("results"), "--benchmarks", folder("benchmarks")]
-    return where if input.plan else []

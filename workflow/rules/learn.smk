@@ -1,5 +1,5 @@
-# From propensities to scores. These rules are cheap beside the simulations: most name their module as input, so that an
-# edit of it reruns them.
+# From propensities to scores. What is made from trained models names its command as input, so that an edit of it reruns it;
+# what they are made from does not: an edit would train them again (`snakemake --forcerun RULE` does, where it is meant).
 
 
 rule graphs:
@@ -8,7 +8,6 @@ rule graphs:
         samples=lambda wildcards: archives(wildcards.temperature) or per_sample("sample.h5", [wildcards.temperature]),
         inherent=lambda wildcards: [] if KEPT else per_sample("inherent.h5", [wildcards.temperature]),
         propensities=lambda wildcards: [] if KEPT else per_sample("propensity.h5", [wildcards.temperature]),
-        code=code("learn/graph.py"),
     output:
         "<results>/{temperature}/graphs.h5",
     log:
@@ -58,7 +57,7 @@ rule evaluate:
     input:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         graphs="<results>/{temperature}/graphs.h5",
-        code=code("learn/evaluate.py"),
+        code=code("learn.evaluate"),
     output:
         predictions="<results>/{temperature}/{network}/{time}/seed{seed}/predictions.h5",
         scores="<results>/{temperature}/{network}/{time}/seed{seed}/scores.csv",
@@ -81,7 +80,7 @@ rule baselines:
     """What can be predicted without a network."""
     input:
         graphs="<results>/{temperature}/graphs.h5",
-        code=code("learn/baselines.py", "learn/models/linear/descriptors.py"),
+        code=code("learn.baselines"),
     output:
         "<results>/{temperature}/baselines.csv",
     log:

@@ -1,222 +1,114 @@
-# The figures, each with the table behind it and its caption, and the report. Maps and the like are of the first seed of
+# The figures, each with the table behind it and its caption, and the report. Figures of one network show the first seed of
 # the first network.
 
+RELAXATIONS = [] if PUBLISHED else expand("<results>/{temperature}/relaxation.h5", temperature=TEMPERATURES)
 
-rule figure_relaxation:
-    """From liquid to glass."""
+
+def predictions(temperature):
+    """What the network of the maps predicts."""
+    return per_network("predictions.h5", [temperature], first_of(config["networks"]))
+
+
+def perturbed():
+    """What the topological shells of the first graph network answered."""
+    models = per_network("model.pt", networks=first_of(GRAPH_NETWORKS))
+    return [file for model in models for file in shells_of(Path(model).parent, ".csv", metric=False)]
+
+
+# What each kind of figure is drawn from: the files of its command, and of its options; by what stands behind the kind in a
+# figure's name (the species of pearson_A, the temperature of maps_T0.700).
+FIGURES = {
+    "pearson": lambda of: {"files": ["<results>/metrics.csv"], "relaxation": RELAXATIONS},
+    "relaxation": lambda of: {"files": RELAXATIONS},
+    "structure": lambda of: {
+        "files": expand("<results>/{temperature}/radial_distribution.h5", temperature=TEMPERATURES)
+    },
+    "graph": lambda of: {"files": [f"<results>/{of}/graphs.h5"]},
+    "maps": lambda of: {"files": [f"<results>/{of}/graphs.h5", *predictions(of)]},
+    "scatter": lambda of: {"files": [f"<results>/{of}/graphs.h5", *predictions(of)]},
+    "heterogeneity": lambda of: {"files": per_network("heterogeneity.h5", networks=first_of(config["networks"]))},
+    "training": lambda of: {"files": per_network("history.csv", networks=WHOLE_NETWORKS)},
+    "curve": lambda of: {"files": ["<results>/metrics.csv"]},
+    "response": lambda of: {"files": perturbed()},
+    "length": lambda of: {
+        "files": response_lengths(),
+        "heterogeneity": per_network("heterogeneity.csv", networks=first_of(GRAPH_NETWORKS)),
+        "relaxation": RELAXATIONS,
+    },
+    "transfer": lambda of: {
+        "files": [
+            file
+            for tested in TEMPERATURES
+            for file in per_network(f"transfer_{tested}.csv", networks=first_of(GRAPH_NETWORKS))
+        ]
+    },
+}
+
+
+def figures():
+    """The names of the report's figures."""
+    names = [f"pearson_{species}" for species in config["species"]]
+    names += [] if PUBLISHED else ["relaxation", "structure"]
+    names += [f"graph_{COLDEST}", *(f"{kind}_{t}" for kind in ("maps", "scatter") for t in TEMPERATURES)]
+    names += ["heterogeneity", "training"]
+    names += ["curve"] if any("samples" in settings for settings in config["networks"].values()) else []
+    return names + (["response", "length", "transfer"] if GRAPH_NETWORKS else [])
+
+
+def figure_files():
+    """All files of the figures: each as picture (twice), the table behind it, and its caption."""
+    return [f"<results>/figures/{name}{ending}" for name in figures() for ending in (".svg", ".png", ".csv", ".txt")]
+
+
+def drawn_from(wildcards):
+    """The input of a figure."""
+    kind, _, of = wildcards.figure.partition("_")
+    return FIGURES[kind](of) | {"code": code(f"analysis.figures.{kind}")(wildcards)}
+
+
+def network_label(file):
+    """What a network is called in a figure, from the folders of its file."""
+    folder, network, time, seed, _ = file.rsplit("/", 4)
+    return f"T = {TEMPERATURES[Path(folder).name]:g}, {network}, {time}, {seed}"
+
+
+def figure_command(wildcards, input):
+    """The words of a figure's command."""
+    kind, _, of = wildcards.figure.partition("_")
+    words = [f"analysis.figures.{kind}", *input.files]
+    for option in ("heterogeneity", "relaxation"):
+        words += [f"--{option}", *input[option]] if input.get(option) else []
+    if kind in ("pearson", "curve"):
+        words += ["--species", of or config["species"][0]]
+    if kind == "training":
+        words += ["--labels", *map(network_label, input.files)]
+    return words
+
+
+rule figure:
+    """One figure: as picture (twice), the table behind it, and its caption."""
     input:
-        files=expand("<results>/{temperature}/relaxation.h5", temperature=TEMPERATURES),
-        code=code("analysis/figures/relaxation.py"),
+        unpack(drawn_from),
     output:
-        multiext("<results>/figures/relaxation", svg=".svg", png=".png", csv=".csv", txt=".txt"),
+        svg=report(
+            "<results>/figures/{figure}.svg",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        png="<results>/figures/{figure}.png",
+        csv="<results>/figures/{figure}.csv",
+        txt="<results>/figures/{figure}.txt",
     log:
-        "<logs>/figures/relaxation.log",
-    conda:
-        "../../envs/analysis.yaml"
-    shell:
-        "python -P -m analysis.figures.relaxation {input.files:q} --output {output.svg:q} > {log:q} 2>&1"
-
-
-rule figure_structure:
-    """What hardly changes meanwhile: how the particles sit around one another."""
-    input:
-        files=expand("<results>/{temperature}/radial_distribution.h5", temperature=TEMPERATURES),
-        code=code("analysis/figures/structure.py"),
-    output:
-        multiext("<results>/figures/structure", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/structure.log",
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        temperatures=lambda wildcards, input: [temperature_of(file) for file in input.files],
-    shell:
-        "python -P -m analysis.figures.structure {input.files:q} --temperatures {params.temperatures}"
-        " --output {output.svg:q}"
-        " > {log:q} 2>&1"
-
-
-rule figure_graph:
-    """One configuration as a graph, and the shells of one particle."""
-    input:
-        graphs="<results>/{temperature}/graphs.h5",
-        code=code("analysis/figures/graph.py"),
-    output:
-        multiext("<results>/figures/graph_{temperature}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/graph_{temperature}.log",
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        temperature=number,
-    shell:
-        "python -P -m analysis.figures.graph {input.graphs:q} --temperature {params.temperature}"
-        " --output {output.svg:q}"
-        " > {log:q} 2>&1"
-
-
-rule figure_maps:
-    """Slices through the box: what the network predicts, and who moves."""
-    input:
-        graphs="<results>/{temperature}/graphs.h5",
-        predictions=lambda wildcards: of_first_seed(per_network("predictions.h5", [wildcards.temperature])),
-        code=code("analysis/figures/maps.py"),
-    output:
-        multiext("<results>/figures/maps_{temperature}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/maps_{temperature}.log",
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        temperature=number,
-    shell:
-        "python -P -m analysis.figures.maps {input.graphs:q} {input.predictions:q} --temperature {params.temperature}"
-        " --output {output.svg:q} > {log:q} 2>&1"
-
-
-rule figure_scatter:
-    """Prediction against truth."""
-    input:
-        graphs="<results>/{temperature}/graphs.h5",
-        predictions=lambda wildcards: of_first_seed(per_network("predictions.h5", [wildcards.temperature])),
-        code=code("analysis/figures/scatter.py"),
-    output:
-        multiext("<results>/figures/scatter_{temperature}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/scatter_{temperature}.log",
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        temperature=number,
-    shell:
-        "python -P -m analysis.figures.scatter {input.graphs:q} {input.predictions:q}"
-        " --temperature {params.temperature}"
-        " --output {output.svg:q} > {log:q} 2>&1"
-
-
-rule figure_pearson:
-    """Scores by time beside their ceiling and the baselines."""
-    input:
-        metrics="<results>/metrics.csv",
-        relaxation=[] if PUBLISHED else rules.figure_relaxation.input.files,
-        code=code("analysis/figures/pearson.py"),
-    output:
-        multiext("<results>/figures/pearson_{species}", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/pearson_{species}.log",
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        relaxation=lambda wildcards, input: ["--relaxation", *input.relaxation] if input.relaxation else [],
-    shell:
-        "python -P -m analysis.figures.pearson {input.metrics:q} {params.relaxation:q} --species {wildcards.species}"
-        " --output {output.svg:q} > {log:q} 2>&1"
-
-
-rule figure_response:
-    """What the network loses when its surroundings are removed or pushed away."""
-    input:
-        files=shell_tables(),
-        code=code("analysis/figures/response.py"),
-    output:
-        multiext("<results>/figures/response", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/response.log",
+        "<logs>/figures/{figure}.log",
+    wildcard_constraints:
+        figure=f"({'|'.join(FIGURES)})(_[^/]+)?",
     conda:
         "../../envs/analysis.yaml"
     params:
-        temperatures=lambda wildcards, input: [temperature_of(file) for file in input.files],
+        words=figure_command,
     shell:
-        "python -P -m analysis.figures.response {input.files:q} --temperatures {params.temperatures}"
-        " --output {output.svg:q}"
-        " > {log:q} 2>&1"
-
-
-rule figure_length:
-    """Does the reach grow? The network's lengths, the liquid's own, and networks with nothing to learn beside them."""
-    input:
-        lengths=response_lengths(),
-        heterogeneity=first_seed("heterogeneity.csv", first_graph_network()),
-        relaxation=[] if PUBLISHED else rules.figure_relaxation.input.files,
-        code=code("analysis/figures/length.py"),
-    output:
-        multiext("<results>/figures/length", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/length.log",
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        relaxation=lambda wildcards, input: ["--relaxation", *input.relaxation] if input.relaxation else [],
-    shell:
-        "python -P -m analysis.figures.length {input.lengths:q}"
-        " --heterogeneity {input.heterogeneity:q} {params.relaxation:q}"
-        " --output {output.svg:q} > {log:q} 2>&1"
-
-
-rule figure_heterogeneity:
-    """How unevenly the propensity is spread, true and predicted."""
-    input:
-        files=of_first_seed(per_network("heterogeneity.h5")),
-        code=code("analysis/figures/heterogeneity.py"),
-    output:
-        multiext("<results>/figures/heterogeneity", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/heterogeneity.log",
-    conda:
-        "../../envs/analysis.yaml"
-    shell:
-        "python -P -m analysis.figures.heterogeneity {input.files:q} --output {output.svg:q} > {log:q} 2>&1"
-
-
-rule figure_transfer:
-    """What a network knows of other temperatures and times."""
-    input:
-        files=transfers(),
-        code=code("analysis/figures/transfer.py"),
-    output:
-        multiext("<results>/figures/transfer", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/transfer.log",
-    conda:
-        "../../envs/analysis.yaml"
-    shell:
-        "python -P -m analysis.figures.transfer {input.files:q} --output {output.svg:q} > {log:q} 2>&1"
-
-
-rule figure_curve:
-    """How the score grows with the number of configurations to train on."""
-    input:
-        metrics="<results>/metrics.csv",
-        code=code("analysis/figures/curve.py"),
-    output:
-        multiext("<results>/figures/curve", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/curve.log",
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        species=config["species"][0],
-    shell:
-        "python -P -m analysis.figures.curve {input.metrics:q} --species {params.species} --output {output.svg:q}"
-        " > {log:q} 2>&1"
-
-
-rule figure_training:
-    """How the networks learned."""
-    input:
-        files=per_network("history.csv", networks=WHOLE_NETWORKS),
-        code=code("analysis/figures/training.py"),
-    output:
-        multiext("<results>/figures/training", svg=".svg", png=".png", csv=".csv", txt=".txt"),
-    log:
-        "<logs>/figures/training.log",
-    conda:
-        "../../envs/analysis.yaml"
-    params:
-        labels=lambda wildcards, input: [network_label(file) for file in input.files],
-    shell:
-        "python -P -m analysis.figures.training {input.files:q} --labels {params.labels:q} --output {output.svg:q}"
-        " > {log:q} 2>&1"
+        "python -P -m {params.words:q} --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule settings:
@@ -234,45 +126,42 @@ rule settings:
         "printf '%s' {params.text:q} > {output:q} 2> {log:q}"
 
 
+def report_figures(wildcards, input):
+    """The report's options: figures by kind."""
+    pictures = {}
+    for name in figures():
+        of_kind = pictures.setdefault(name.partition("_")[0], [])
+        of_kind += [file for file in input.figures if Path(file).name == f"{name}.svg"]
+    return [word for kind, files in pictures.items() for word in (f"--{kind}", *files)]
+
+
+def sources():
+    """Files whose making the report lists: of every temperature the graphs, and what they are made from by one sample."""
+    names = () if KEPT else ("sample.h5", "isoconfigurational.h5")
+    found = [f"<results>/{t}/samples/{SAMPLES[t][0]}/{name}" for t in TEMPERATURES for name in names]
+    return [*found, *expand("<results>/{temperature}/graphs.h5", temperature=TEMPERATURES)]
+
+
 rule report:
     """Everything on one page."""
     input:
-        figures=figures(),
+        figures=figure_files(),
         metrics="<results>/metrics.csv",
         configuration=rules.settings.output,
         graphs=f"<results>/{COLDEST}/graphs.h5",
-        predictions=of_first_seed(per_network("predictions.h5", [COLDEST])),
-        sources=[
-            f"<results>/{temperature}/{name}"
-            for temperature in TEMPERATURES
-            for name in (
-                *(
-                    []
-                    if KEPT
-                    else [f"samples/{SAMPLES[temperature][0]}/{kind}.h5" for kind in ("sample", "isoconfigurational")]
-                ),
-                "graphs.h5",
-            )
-        ],
-        code=code(
-            "analysis/report.py",
-            "analysis/accounts/used.py",
-            *(f"analysis/page/{name}" for name in ("answer.py", "view.py", "view.js", "view.html", "report.html")),
-        ),
-        plan=[PLAN] if Path(PLAN).exists() else [],
+        predictions=predictions(COLDEST),
+        sources=sources(),
+        code=code("analysis.report"),
     output:
-        "<results>/report.html",
+        report("<results>/report.html", caption="../report/report.rst", category="Report"),
     log:
         "<logs>/report.log",
     conda:
         "../../envs/analysis.yaml"
     params:
-        figures=lambda wildcards, input: figure_options(input.figures),
-        temperature=TEMPERATURES[COLDEST],
+        figures=report_figures,
         species=config["species"][0],
-        plan=plan_options,
     shell:
         "python -P -m analysis.report --metrics {input.metrics:q} --species {params.species} {params.figures:q}"
-        " --graphs {input.graphs:q} --predictions {input.predictions:q} --temperature {params.temperature}"
-        " --sources {input.sources:q} --configuration {input.configuration:q} {params.plan:q} --output {output:q}"
-        " > {log:q} 2>&1"
+        " --graphs {input.graphs:q} --predictions {input.predictions:q} --sources {input.sources:q}"
+        " --configuration {input.configuration:q} --output {output:q} > {log:q} 2>&1"

@@ -156,8 +156,7 @@ rule inherent:
 rule propensity:
     """The run-averaged displacement of every particle, and its noise ceiling."""
     input:
-        ensemble="<results>/{temperature}/samples/{sample}/isoconfigurational.h5",
-        code=code("analysis/propensity.py"),
+        "<results>/{temperature}/samples/{sample}/isoconfigurational.h5",
     output:
         "<results>/{temperature}/samples/{sample}/propensity.h5",
     log:
@@ -167,4 +166,4 @@ rule propensity:
     resources:
         **needs("propensity"),
     shell:
-        "python -P -m analysis.propensity {input.ensemble:q} {output:q} > {log:q} 2>&1"
+        "python -P -m analysis.propensity {input:q} {output:q} > {log:q} 2>&1"

@@ -1,4 +1,6 @@
 # Where the workflow itself lies: it may be called from another folder, by address, or as a module of another workflow.
+import ast
+import functools
 import importlib.util
 import os
 import sys
@@ -24,9 +26,42 @@ def source(name):
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def code(*names):
-    """Modules as input: an edit of them reruns the rule."""
-    return [source(name) for name in names] if WITH_CODE else []
+# What changes no number of what is made from trained models: how files are kept, commands parsed, networks trained.
+NOT_FOLLOWED = ("simulate.files", "simulate.stage", "learn.train", "learn.training")
+
+
+def code(*modules):
+    """Commands as input: an edit of one, or of what it imports of ours, reruns the rule.
+
+    For what is made from trained models only: simulations and trainings, and what they are made from, name no code.
+    """
+    return lambda wildcards: sorted({file for module in modules for file in followed(module)}) if WITH_CODE else []
+
+
+@functools.cache
+def followed(module):
+    """The files of a module and of those that it imports, with the data beside them."""
+    found, waiting = {}, [module]
+    while waiting:
+        name = waiting.pop()
+        place = FOLDER / name.replace(".", "/")
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if name in found or not file.is_file() or name.startswith(NOT_FOLLOWED):
+            continue
+        found[name] = [file, *(data for kind in ("html", "js", "csv") for data in file.parent.glob(f"*.{kind}"))]
+        waiting += named(file)
+    return {source(file.relative_to(FOLDER)) for files in found.values() for file in files}
+
+
+def named(file):
+    """The modules that a file imports, or names as "package.module:class"."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(PACKAGES):
+            yield node.value.partition(":")[0]
 
 
 def make_importable():

@@ -1,5 +1,28 @@
-# How far does structure reach? The answers of each network to perturbed surroundings, the lengths of both, and what a
-# network knows of other times and temperatures.
+# How far does structure reach? The answers of each network to perturbed surroundings, their lengths, what a network knows of
+# other times and temperatures, and how unevenly propensities are spread.
+
+
+def marked_particles():
+    """Which particles are marked, and how many of their edges are looked at together."""
+    settings = config["shells"]
+    return f"--particles {settings['particles']} --seed {config['seed']} --batch-edges {settings['batch_edges']}"
+
+
+def shells_of(folder, ending, metric=True):
+    """What the shells of the network in a folder answered, metric ones too: a file for each, and the gradient's."""
+    names = [f"edges_{shell}" for shell in config["shells"]["shells"]]
+    names += [f"sigma_{shell:g}" for shell in config["shells"]["metric_shells"]] if metric else []
+    return [f"{folder}/shells/{name}{ending}" for name in [*names, "gradient"]]
+
+
+def response_lengths():
+    """The lengths of every graph network, and of its controls."""
+    return per_network("response_length.csv", networks=GRAPH_NETWORKS | CONTROLS)
+
+
+def first_of(networks):
+    """The first of some networks, its first seed only: what figures of one network show."""
+    return {name: settings | {"seeds": 1} for name, settings in [*networks.items()][:1]}
 
 
 rule shell_response:
@@ -7,7 +30,7 @@ rule shell_response:
     input:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         graphs="<results>/{temperature}/graphs.h5",
-        code=code(*RESPONSES),
+        code=code("analysis.shells"),
     output:
         table="<results>/{temperature}/{network}/{time}/seed{seed}/shells/{unit}_{reach}.csv",
         responses="<results>/{temperature}/{network}/{time}/seed{seed}/shells/{unit}_{reach}.h5",
@@ -38,7 +61,7 @@ rule shell_gradient:
     input:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         graphs="<results>/{temperature}/graphs.h5",
-        code=code(*RESPONSES),
+        code=code("analysis.shells"),
     output:
         table="<results>/{temperature}/{network}/{time}/seed{seed}/shells/gradient.csv",
         responses="<results>/{temperature}/{network}/{time}/seed{seed}/shells/gradient.h5",
@@ -65,19 +88,15 @@ rule response_length:
     """The length over which a network answers, from all its shells."""
     input:
         responses=shells_of("<results>/{temperature}/{network}/{time}/seed{seed}", ".h5"),
-        graphs="<results>/{temperature}/graphs.h5",
-        code=code("analysis/response_length.py"),
+        code=code("analysis.response_length"),
     output:
         "<results>/{temperature}/{network}/{time}/seed{seed}/response_length.csv",
     log:
         "<logs>/{temperature}/{network}/{time}/seed{seed}/response_length.log",
     conda:
         "../../envs/analysis.yaml"
-    params:
-        temperature=number,
     shell:
-        "python -P -m analysis.response_length {input.responses:q} --temperature {params.temperature}"
-        " --graphs {input.graphs:q} --output {output:q} > {log:q} 2>&1"
+        "python -P -m analysis.response_length {input.responses:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule heterogeneity:
@@ -85,7 +104,7 @@ rule heterogeneity:
     input:
         graphs="<results>/{temperature}/graphs.h5",
         predictions="<results>/{temperature}/{network}/{time}/seed{seed}/predictions.h5",
-        code=code("analysis/heterogeneity.py"),
+        code=code("analysis.heterogeneity"),
     output:
         arrays="<results>/{temperature}/{network}/{time}/seed{seed}/heterogeneity.h5",
         table="<results>/{temperature}/{network}/{time}/seed{seed}/heterogeneity.csv",
@@ -93,11 +112,9 @@ rule heterogeneity:
         "<logs>/{temperature}/{network}/{time}/seed{seed}/heterogeneity.log",
     conda:
         "../../envs/analysis.yaml"
-    params:
-        temperature=number,
     shell:
         "python -P -m analysis.heterogeneity {input.graphs:q} {output.arrays:q} --predictions {input.predictions:q}"
-        " --temperature {params.temperature} --table {output.table:q} > {log:q} 2>&1"
+        " --table {output.table:q} > {log:q} 2>&1"
 
 
 rule transfer:
@@ -105,7 +122,7 @@ rule transfer:
     input:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         graphs="<results>/{tested}/graphs.h5",
-        code=code("analysis/transfer.py"),
+        code=code("analysis.transfer"),
     output:
         "<results>/{temperature}/{network}/{time}/seed{seed}/transfer_{tested}.csv",
     log:
@@ -114,25 +131,6 @@ rule transfer:
         tested=r"T\d+\.\d{3}",
     conda:
         "../../envs/analysis.yaml"
-    params:
-        trained_at=number,
-        tested_at=lambda wildcards: float(wildcards.tested[1:]),
     shell:
-        "python -P -m analysis.transfer {output:q} --models {input.model:q} --trained-at {params.trained_at}"
-        " --graphs {input.graphs:q} --tested-at {params.tested_at} --threads {threads} > {log:q} 2>&1"
-
-
-rule radial_distribution:
-    """How the particles sit around one another."""
-    input:
-        samples=lambda wildcards: per_sample("sample.h5", [wildcards.temperature]),
-        code=code("analysis/radial_distribution.py"),
-    output:
-        "<results>/{temperature}/radial_distribution.h5",
-    log:
-        "<logs>/{temperature}/radial_distribution.log",
-    conda:
-        "../../envs/analysis.yaml"
-    shell:
-        "python -P -m analysis.radial_distribution {input.samples:q} --bin-width 0.02 --output {output:q}"
-        " > {log:q} 2>&1"
+        "python -P -m analysis.transfer {output:q} --models {input.model:q} --graphs {input.graphs:q}"
+        " --threads {threads} > {log:q} 2>&1"
