@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.ranges import controls
 from analysis.ranges import linear as by_generation
 from analysis.ranges.summary import Summary, summarise
 from learn.data import dataset
@@ -33,7 +34,6 @@ REACH = ("temperature", "time", "model", "species", "share_at_0", "share_at_0_er
 # What the linear model is given on each rung: + minimisation, + the trajectory from rest and the descent.
 _MINIMISED = ("energy", "virial", "cell", "displacement")
 RUNGS = {2: _MINIMISED, 3: (*_MINIMISED, "descent", "release")}
-CONTROLS = ("shuffled",)
 
 
 def beside(path: Path) -> Path:
@@ -85,9 +85,7 @@ def main() -> None:
     with command.progress(len(names), "describe", "configuration") as bar:
         for name in names:
             sample = dataset.load(arguments.graphs, name)
-            target = sample.propensity.astype(np.float64)
-            if arguments.control == "shuffled":
-                target = shuffled(target, sample.graph.types, seeds.generator(0, "shuffled", len(parts)))
+            target = _target(sample, arguments, seeds.generator(0, "control", len(parts)))
             inputs = by_generation.own_inputs(sample, RUNGS[arguments.rung])
             own = inputs.shape[1]
             parts.append(by_generation.sums(inputs, sample, target, species, generations))
@@ -102,7 +100,7 @@ def main() -> None:
     distances = tuple(np.mean([found[kind][ranges] for found in seen], axis=0) for kind in (0, 1))
     common = {
         "temperature": dataset.settings(arguments.graphs)["temperature"],
-        "model": f"linear, rung {arguments.rung}" + (f", {arguments.control}" if arguments.control else ""),
+        "model": f"linear, rung {arguments.rung}" + _control(arguments),
         "seed": 0,
         "species": arguments.species,
         "n_train": len(names) - -(-len(names) // min(by_generation.FOLDS, len(names))),
@@ -113,12 +111,18 @@ def main() -> None:
     tables.write(beside(arguments.output), REACH, reaches, ".6g")
 
 
-def shuffled(target: np.ndarray, types: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return the target (M, N) with the particles of each species exchanged at random: nothing to learn."""
-    order = np.arange(len(types))
-    for kind in np.unique(types):
-        order[types == kind] = random.permutation(np.flatnonzero(types == kind))
-    return target[:, order]
+def _target(sample: dataset.Sample, arguments: argparse.Namespace, random: np.random.Generator) -> np.ndarray:
+    if arguments.shuffled:
+        return controls.shuffled(sample, random)
+    if arguments.synthetic:
+        return controls.synthetic(sample, arguments.synthetic, random)
+    return sample.propensity.astype(np.float64)
+
+
+def _control(arguments: argparse.Namespace) -> str:
+    if arguments.shuffled:
+        return ", shuffled"
+    return f", synthetic {arguments.synthetic:g}" if arguments.synthetic else ""
 
 
 def _arguments() -> argparse.Namespace:
@@ -128,7 +132,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--generations", type=options.natural, nargs="+", default=list(range(linear.GENERATIONS + 1)))
     parser.add_argument("--rung", type=int, choices=tuple(RUNGS), default=3, help="what the model is given")
     parser.add_argument("--species", choices=tuple(SPECIES), default="A")
-    parser.add_argument("--control", choices=CONTROLS, help="a target with nothing to learn")
+    control = parser.add_mutually_exclusive_group()
+    control.add_argument("--shuffled", action="store_true", help="a control: a target with nothing to learn")
+    control.add_argument(
+        "--synthetic", type=options.positive, metavar="LENGTH", help="a control: a target of known range"
+    )
     return parser.parse_args()
 
 

@@ -22,12 +22,10 @@ LOOKED_AT = 200
 WITHIN = 0.95
 
 
-def own_inputs(sample: Sample, columns: Sequence[str]) -> np.ndarray:
-    """Return a particle's own inputs (N, S): those of `columns` (names of groups in linear.GROUPS)."""
+def own_inputs(sample: Sample, groups: Sequence[str]) -> np.ndarray:
+    """Return a particle's own inputs (N, S): those of some `groups` of linear.GROUPS."""
     graph = sample.graph
-    values = linear.describe(graph.positions, graph.types, graph.box, sample.quenched_positions)
-    names = [name for group in columns for name in linear.GROUPS[group]]
-    return values[:, [linear.NAMES.index(name) for name in names]]
+    return linear.describe(graph.positions, graph.types, graph.box, sample.quenched_positions, groups)
 
 
 def sums(own: np.ndarray, sample: Sample, target: np.ndarray, species: int, generations: int) -> Statistics:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from analysis.ranges import linear, summary
+from analysis.ranges import controls, linear, summary
 from learn.models.linear import descriptors
 from learn.models.linear import model as trained
 
@@ -19,6 +19,17 @@ def configuration(number: int, n: int = 400):
     graph = SimpleNamespace(types=types, box=box)
     sample = SimpleNamespace(graph=graph, quenched_positions=random.random((n, 3)) * box)
     return sample, random.normal(size=(n, 3)), random
+
+
+def lattice(number: int, side: int = 9):
+    """A jittered lattice with energies that differ from site to site, and a propensity as noisy as twenty runs."""
+    random = np.random.default_rng(number)
+    box, n = np.full(3, side / 1.2 ** (1 / 3)), side**3
+    sites = np.stack(np.meshgrid(*[np.arange(side)] * 3), axis=-1).reshape(-1, 3)
+    positions = sites * box / side + random.normal(scale=0.05, size=(n, 3))
+    graph = SimpleNamespace(types=(random.random(n) < 0.2).astype(np.int8), box=box, positions=positions)
+    measured = {"propensity": random.normal(size=(1, n)), "standard_error": np.full((1, n), 0.5)}
+    return SimpleNamespace(graph=graph, quenched_positions=positions, **measured), random
 
 
 def averaged(sample, own, generations):
@@ -106,3 +117,20 @@ def test_distances_of_a_chain():
     np.testing.assert_allclose(farthest, [0, 1.2, 2.4, 3.6], atol=1e-12)
     # One generation: itself 1, two neighbours exp(-.8) each; squared, they hold 29 % of all: more than 5 %.
     np.testing.assert_allclose(within[:2], [0, 1.2], atol=1e-12)
+
+
+@pytest.mark.physics
+def test_reach_grows_with_the_range_of_a_synthetic_propensity():
+    """Sums over neighbours of exp(-r / length) u_j, and as much noise as twenty runs leave."""
+    reached = []
+    for length in (0.3, 1.0, 2.0):
+        parts = []
+        for number in range(6):
+            sample, random = lattice(number)
+            target = controls.synthetic(sample, length, random)
+            own = linear.own_inputs(sample, ("energy",))
+            parts.append(linear.sums(own, sample, target, 0, 8))
+        scores = [linear.held_out([linear.restricted(part, own.shape[1], g) for part in parts]) for g in range(9)]
+        within, _ = linear.distances(sample, 8)
+        reached.append(summary.summarise(np.array(scores)[:, None, :, 0], within).reach)
+    assert reached[0] < reached[1] < reached[2]

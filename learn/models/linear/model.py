@@ -58,27 +58,38 @@ GROUPS = {
 NAMES = tuple(name for names in GROUPS.values() for name in names)
 
 
-def describe(positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent_positions: np.ndarray) -> np.ndarray:
-    """Return the descriptors NAMES of every particle, shape (N, len(NAMES)).
+def describe(
+    positions: np.ndarray,
+    types: np.ndarray,
+    box: np.ndarray,
+    inherent_positions: np.ndarray,
+    groups: Sequence[str] = tuple(GROUPS),
+) -> np.ndarray:
+    """Return the descriptors of every particle, a column for each name in the `groups` of GROUPS, in order: (N, S).
 
     Raises InputError where the box is too small, or the inherent positions are no minimum of the energy.
     """
     columns = _of_place(inherent_positions, positions, types, box)
-    columns["log compliance"] = np.log(compliance(inherent_positions, types, box))
+    if "compliance" in groups or "species" in groups:
+        columns["log compliance"] = np.log(compliance(inherent_positions, types, box))
     is_b = types == 1
     columns["is B"] = is_b
     for name in ("energy with A", "energy with B", "cell volume", "log compliance"):
-        of_b = np.zeros(len(types))
-        of_b[is_b] = columns[name][is_b] - columns[name][is_b].mean() if is_b.any() else 0
-        columns[f"{name} of B"] = of_b
-    for time, place in zip(DESCENTS, descend(positions, types, box, DESCENTS), strict=True):
-        found = _of_place(place, positions, types, box)
-        columns |= {f"{name}, descended {time}": values for name, values in found.items()}
-    for time, place, mean in zip(RELEASES, *release(positions, types, box, RELEASES), strict=True):
-        moved = np.linalg.norm(place - positions, axis=1)
-        released = (moved, moved**2, np.linalg.norm(mean - positions, axis=1))
-        columns |= {f"{name}, released {time}": values for name, values in zip(_RELEASED, released, strict=True)}
-    return np.stack([np.asarray(columns[name], dtype=np.float64) for name in NAMES], axis=1)
+        if name in columns:
+            of_b = np.zeros(len(types))
+            of_b[is_b] = columns[name][is_b] - columns[name][is_b].mean() if is_b.any() else 0
+            columns[f"{name} of B"] = of_b
+    if "descent" in groups:
+        for time, place in zip(DESCENTS, descend(positions, types, box, DESCENTS), strict=True):
+            found = _of_place(place, positions, types, box)
+            columns |= {f"{name}, descended {time}": values for name, values in found.items()}
+    if "release" in groups:
+        for time, place, mean in zip(RELEASES, *release(positions, types, box, RELEASES), strict=True):
+            moved = np.linalg.norm(place - positions, axis=1)
+            released = (moved, moved**2, np.linalg.norm(mean - positions, axis=1))
+            columns |= {f"{name}, released {time}": values for name, values in zip(_RELEASED, released, strict=True)}
+    wanted = [name for group in groups for name in GROUPS[group]]
+    return np.stack([np.asarray(columns[name], dtype=np.float64) for name in wanted], axis=1)
 
 
 def _of_place(place: np.ndarray, thermal: np.ndarray, types: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
