@@ -33,9 +33,9 @@ def made_by(path: Path) -> tuple[dict, dict] | None:
                 settings, made = store.described(file)
                 return made, settings
         if path.suffix == ".pt":
-            from learn.models import checkpoint
+            from learn.data import torch_file
 
-            content = checkpoint.read(path)
+            content = torch_file.read(path)
             return json.loads(content["provenance"]), json.loads(content["settings"])
         if beside.is_file():
             return json.loads(beside.read_text(encoding="utf-8")), {}

@@ -16,7 +16,7 @@ from learn import evaluate
 from learn.data import dataset
 from learn.data.dataset import Sample
 from learn.models import checkpoint
-from learn.models.checkpoint import Trained
+from learn.models.model import Trained
 from simulate.files import tables
 from simulate.stage import command, options
 from simulate.stage.command import InputError
@@ -27,7 +27,7 @@ COLUMNS = ("model", "seed", "trained_temperature", "trained_time", "temperature"
 
 def score(trained: Trained, samples: Sequence[Sample]) -> list[dict]:
     """Return one row per output of the network and time of the samples (A particles)."""
-    predicted = [trained.predict(sample.graph, sample.inherent_positions) for sample in samples]
+    predicted = [trained.predict(sample.configuration) for sample in samples]
     rows = []
     for output, time in enumerate(trained.time):
         # The same prediction stands beside the propensity of every time.
@@ -46,7 +46,6 @@ def matrix(models: Sequence[Path], graphs: Sequence[Path]) -> list[dict]:
                 raise InputError(f"{tested}: no test samples")
             for model in models:
                 trained = checkpoint.load(model)
-                trained.check_graphs(tested)
                 about = {
                     "model": trained.settings.get("model", ""),
                     "seed": trained.settings.get("seed", ""),

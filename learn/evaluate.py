@@ -127,13 +127,12 @@ def main() -> None:
 
     torch.set_num_threads(arguments.threads)
     trained = checkpoint.load(arguments.model)
-    trained.check_graphs(arguments.graphs)
     names = dataset.samples(arguments.graphs, "test")
     if not names:
         raise InputError(f"{arguments.graphs}: no test configurations, expected at least one")
     with command.about(arguments.graphs):
         samples = [dataset.load(arguments.graphs, name).at(trained.time) for name in names]
-    predictions = [trained.predict(sample.graph, sample.inherent_positions) for sample in samples]
+    predictions = [trained.predict(sample.configuration) for sample in samples]
     shared = shared_columns(arguments.graphs, samples) | {
         "source": arguments.source,
         "model": arguments.name or trained.settings["model"],

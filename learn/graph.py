@@ -1,67 +1,24 @@
-"""The graph of a configuration, and the stage that collects the graphs of one temperature.
+"""The stage that collects the graphs of one temperature.
 
 `python -m learn.graph SAMPLE_FOLDER... --output graphs.h5` reads `sample.h5`, `propensity.h5` and, where present,
 `inherent.h5` of every sample folder. An archive (`learn/data/archive.py`) in place of folders brings all that it holds.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from learn.data import archive, splits
+from learn.data.graph import CUTOFF, build
 from simulate.files import store
-from simulate.liquid.box import minimum_image, neighbour_pairs
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
-CUTOFF = 2.0
 # Times of public configurations at which F_s has one value lie within this factor of those of the first.
 TIME_SPREAD = 2.0
 # What archives tell of a configuration beside what a graph file holds.
 NOT_LEARNED = {"halves", "overlap", "F_s", "seed", "identity", *archive.EVIDENCE}
-
-
-@dataclass
-class Graph:
-    """Particles and who sees whom.
-
-    types (N,), box (3,), positions (N, 3); E directed edges, both ways, with one self-edge per particle, sorted by
-    receiver, then sender: senders (E,), receivers (E,) int64, vectors (E, 3) float32 = r_receiver - r_sender,
-    minimum image.
-    """
-
-    types: np.ndarray
-    box: np.ndarray
-    positions: np.ndarray
-    senders: np.ndarray
-    receivers: np.ndarray
-    vectors: np.ndarray
-
-
-def build(positions: np.ndarray, types: np.ndarray, box: np.ndarray, cutoff: float = CUTOFF) -> Graph:
-    """Return the graph whose edges join particles closer than `cutoff` (strictly; minimum image).
-
-    Self-edges are part of the published network: its checkpoint predicts nothing without them.
-    Raises InputError where the box is too small for the cutoff.
-    """
-    pairs = neighbour_pairs(positions, box, cutoff)
-    own = np.arange(len(types))
-    senders = np.concatenate([pairs[:, 0], pairs[:, 1], own])
-    receivers = np.concatenate([pairs[:, 1], pairs[:, 0], own])
-    order = np.lexsort((senders, receivers))
-    return from_edges(positions, types, box, senders[order], receivers[order])
-
-
-def from_edges(
-    positions: np.ndarray, types: np.ndarray, box: np.ndarray, senders: np.ndarray, receivers: np.ndarray
-) -> Graph:
-    """Return the graph with given edges, its vectors computed from the positions (wrapped or not)."""
-    positions, box = np.asarray(positions, dtype=np.float64), np.asarray(box, dtype=np.float64)
-    senders, receivers = senders.astype(np.int64), receivers.astype(np.int64)
-    vectors = minimum_image(positions[receivers] - positions[senders], box).astype(np.float32)
-    return Graph(np.asarray(types), box, positions, senders, receivers, vectors)
 
 
 def read_sample(source: Path) -> dict[str, np.ndarray]:
@@ -147,6 +104,7 @@ def _append(file: h5py.File, name: str, sample: dict[str, np.ndarray], cutoff: f
     with command.about(source):
         graph = build(sample["positions"], sample["types"], sample["box"], cutoff)
     group = file.create_group(name)
+    group.attrs["temperature"] = temperature
     if by_value:
         group["time"] = time
     for key, array in sample.items():

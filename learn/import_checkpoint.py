@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from learn.graph import CUTOFF
+from learn.data.graph import CUTOFF
 from learn.models import checkpoint
 from learn.models.bapst2020.model import Bapst2020
+from learn.models.model import Trained
 from simulate.files import provenance
 from simulate.stage import command, options
 from simulate.stage.command import InputError
@@ -215,7 +216,7 @@ def main() -> None:
     with command.about(arguments.prefix):
         network = to_network(read_bundle(arguments.prefix))
     settings = {"model": "bapst2020", "cutoff": CUTOFF, "source": Path(arguments.prefix).name, "species": "A"}
-    trained = checkpoint.Trained(network, settings, np.array([arguments.time]), np.zeros(1), np.ones(1))
+    trained = Trained(network, settings, np.array([arguments.time]), np.zeros(1), np.ones(1))
     checkpoint.save(arguments.output, trained)
     print(f"{arguments.output}: the published network, 62,401 parameters, checksums and shapes as expected")
 

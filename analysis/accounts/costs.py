@@ -133,7 +133,7 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
         learned = min(model.get("samples", samples), samples * (1 - parts["test"] - parts["validation"] * 2 / 3))
         # The linear model takes its descriptors once, and an eigenproblem; its size hardly counts.
         passes = model.get("epochs", 1) * learned if model["model"] == "bapst2020" else 10 * samples
-        disk = 2e5 + (n * 1e3 if model["model"] == "inherent" else 0)
+        disk = 2e5 + (n * 1e3 if model["model"] == "linear" else 0)
         return Need(FIRST_WEIGHTS + passes * one_pass, 900 + 0.3 * n, disk, cores)
     if stage == "evaluate":
         return Need(15 + parts["test"] * samples * one_pass, 900 + 0.2 * n, parts["test"] * samples * values * 4, cores)

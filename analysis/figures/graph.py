@@ -15,7 +15,7 @@ from analysis.figures import inputs, style
 from analysis.liquid import propensity_field as fields
 from analysis.perturbation import surroundings
 from learn.data import dataset
-from learn.graph import Graph
+from learn.data.graph import Graph
 from simulate.liquid import box as periodic
 from simulate.stage import command, options
 from simulate.stage.command import InputError

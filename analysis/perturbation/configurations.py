@@ -7,22 +7,25 @@ import numpy as np
 
 from analysis import propensity
 from learn.data import dataset
-from learn.graph import CUTOFF, Graph, build
-from learn.models.bapst2020.model import Bapst2020
-from learn.models.checkpoint import Trained
+from learn.data.graph import Graph
+from learn.data.inputs import Inputs
+from learn.models import MODELS
+from learn.models.model import Trained
 from simulate.files import formats as configuration
 from simulate.files import store
+from simulate.liquid.configuration import Configuration
 from simulate.stage import command
 from simulate.stage.command import InputError
 
 
 @dataclass
 class Examined:
-    """One configuration: its graph, and the measured propensity (M, N) at the network's times, NaN where unknown.
+    """One configuration as a model reads it, and the measured propensity (M, N) at its times, NaN where unknown.
 
-    temperature: NaN where the file does not say it.
+    graph: positions, types and box, and the edges of the model; temperature: NaN where the file does not say it.
     """
 
+    inputs: Inputs
     graph: Graph
     truth: np.ndarray
     temperature: float
@@ -34,22 +37,17 @@ def read(path: str | Path, trained: Trained, truth: str | Path | None = None, sp
     `truth` is a propensity file or an ensemble of that configuration; an ensemble brings its own.
     Raises InputError where a file cannot be read, or `truth` does not belong to the configuration or the times.
     """
-    if not isinstance(trained.network, Bapst2020):
-        raise InputError(f"model {trained.settings.get('model')!r}: expected a graph network of thermal positions")
+    if not MODELS[trained.network.name].shells:
+        raise InputError(f"model {trained.network.name!r}: expected one that reads a graph and can be differentiated")
     if store.kind_of(path) == "graphs":
         if truth is not None:
             raise InputError(f"--truth: {path} carries its own propensities")
-        trained.check_graphs(path)
         names = dataset.samples(path, split)
         if not names:
             raise InputError(f"{path}: no {split} samples")
-        temperature = dataset.settings(path)["temperature"]
         samples = (dataset.load(path, name) for name in names)
-        return [Examined(s.graph, at_times(trained.time, s.time, s.propensity), temperature) for s in samples]
+        return [_examined(trained, s.configuration, at_times(trained.time, s.time, s.propensity)) for s in samples]
     structure = configuration.read(path)
-    with command.about(path):
-        cutoff = trained.settings.get("cutoff", CUTOFF)
-        graph = build(structure.positions, structure.types, structure.box, cutoff)
     source = truth or path
     measured = _measured(source)
     known = np.full((len(trained.time), len(structure.types)), np.nan)
@@ -62,7 +60,15 @@ def read(path: str | Path, trained: Trained, truth: str | Path | None = None, sp
         known = at_times(trained.time, times, values)
         if truth is not None and np.isnan(known).all():
             raise InputError(f"{truth}: its times {times} hold none of the network's, {trained.time}")
-    return [Examined(graph, known, np.nan if structure.temperature is None else structure.temperature)]
+    with command.about(path):
+        return [_examined(trained, structure, known)]
+
+
+def _examined(trained: Trained, structure: Configuration, truth: np.ndarray) -> Examined:
+    inputs = trained.network.inputs(structure)
+    edges = inputs.senders.numpy(), inputs.receivers.numpy(), inputs.vectors[0].numpy()
+    graph = Graph(structure.types, structure.box, structure.positions, *edges)
+    return Examined(inputs, graph, truth, np.nan if structure.temperature is None else structure.temperature)
 
 
 def _measured(path: str | Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:

@@ -3,19 +3,18 @@
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
+import torch
 
 from analysis.perturbation import surroundings
 from analysis.perturbation.configurations import Examined
 from analysis.perturbation.surroundings import Surroundings
-from learn.models.bapst2020 import partial as marked
-from learn.models.bapst2020.model import Bapst2020
-from learn.models.bapst2020.partial import Piece
-from learn.models.checkpoint import Trained
+from learn.data.inputs import Inputs
+from learn.models.model import Piece, Trained
 from simulate.stage import command, seeds
 
 KINDS = ("removal", "gap", "gradient")
@@ -106,18 +105,18 @@ def respond(trained: Trained, examined: list[Examined], chosen: list[np.ndarray]
         for one, particles in zip(examined, chosen, strict=True):
             first = surroundings.first_edge(one.graph)
             inside = slice(place, place + len(particles))
-            full[:, inside] = trained.predict(one.graph)[:, particles]
+            full[:, inside] = trained.propensity(one.inputs)[0][:, particles]
             truth[:, inside] = one.truth[:, particles]
             for particle in particles:
                 around = surroundings.around(one.graph, particle, first, hops, plan.metric)
-                piece = _piece(one, around)
+                piece = _piece(one.inputs, around)
                 responses.wraps_from[place] = around.wraps_from
                 fitting = [shell for shell in plan.shells if plan.include_wrapped or shell < around.wraps_from]
                 # In order: what is computed together decides about the last digits.
                 for kind in [kind for kind in plan.kinds if kind != "gradient"]:
                     _perturb(queue, kind, piece, around, fitting, plan.deltas, place)
                 if "gradient" in plan.kinds:
-                    take = partial(_differentiate, responses, piece, around, fitting, place)
+                    take = partial(_differentiate, responses, around, fitting, place)
                     workers.submit(take, _gradient, trained, piece)
                 place += 1
                 bar.update()
@@ -165,7 +164,7 @@ class _Queue:
 
     def add(self, key: tuple, place: int, piece: Piece) -> None:
         self.waiting.append((key, place, piece))
-        self.edges += len(piece.senders)
+        self.edges += len(piece.inputs.senders)
         if self.edges >= self.batch_edges:
             self.flush()
 
@@ -173,17 +172,22 @@ class _Queue:
         if self.waiting:
             pieces = [piece for _, _, piece in self.waiting]
             take = partial(self._take, [(key, place) for key, place, _ in self.waiting])
-            self.workers.submit(take, marked.predictions, self.trained.network, pieces)
+            self.workers.submit(take, _predicted, self.trained, pieces)
         self.waiting, self.edges = [], 0
 
     def _take(self, places: list[tuple[tuple, int]], outputs: np.ndarray) -> None:
         for (key, place), output in zip(places, outputs, strict=True):
-            self.changed[key][:, place] = self.trained.mean + self.trained.scale * output
+            self.changed[key][:, place] = output
 
 
-def _piece(one: Examined, around: Surroundings) -> Piece:
-    types = one.graph.types[around.particles]
-    return Piece(types, around.hop, around.senders, around.receivers, around.vectors)
+def _piece(whole: Inputs, around: Surroundings) -> Piece:
+    return Piece(whole.part(around.particles, around.edges), around.hop)
+
+
+def _predicted(trained: Trained, pieces: list[Piece]) -> np.ndarray:
+    """Return the propensities (pieces, M) of the marked particles."""
+    with torch.no_grad():
+        return trained.mean + trained.scale * trained.network.marked(pieces).numpy().astype(np.float64)
 
 
 def _perturb(
@@ -197,27 +201,30 @@ def _perturb(
 ) -> None:
     for shell in shells:
         if kind == "removal":
-            queue.add((kind, shell, np.nan), place, marked.subgraph(piece, *surroundings.kept(around, shell)))
+            particles, edges = surroundings.kept(around, shell)
+            left = queue.trained.network.restricted(piece.inputs, particles, edges)
+            queue.add((kind, shell, np.nan), place, Piece(left, piece.hop[particles]))
             continue
         push = surroundings.push(around, shell)
         for delta in deltas:
-            vectors = (piece.vectors + delta * push).astype(np.float32)
-            pushed = Piece(piece.types, piece.hop, piece.senders, piece.receivers, vectors)
-            queue.add((kind, shell, delta), place, pushed)
+            pushed = queue.trained.network.pushed(piece.inputs, torch.from_numpy((delta * push).astype(np.float32)))
+            queue.add((kind, shell, delta), place, Piece(pushed, piece.hop))
 
 
 def _gradient(trained: Trained, piece: Piece) -> np.ndarray:
-    return marked.gradients(cast(Bapst2020, trained.network), [piece])[0] * trained.scale[:, None, None]
+    """Return d propensity of the marked particle / d vector of each edge, (M, E, 3)."""
+    inputs = replace(piece.inputs, vectors=piece.inputs.vectors.clone().requires_grad_())
+    (output,) = trained.network.marked([Piece(inputs, piece.hop)])
+    each = [torch.autograd.grad(one, inputs.vectors, retain_graph=True)[0].sum(dim=0) for one in output]
+    return torch.stack(each).numpy().astype(np.float64) * trained.scale[:, None, None]
 
 
-def _differentiate(
-    responses: Responses, piece: Piece, around: Surroundings, shells: list, place: int, gradient: np.ndarray
-) -> None:
+def _differentiate(responses: Responses, around: Surroundings, shells: list, place: int, gradient: np.ndarray) -> None:
     for shell in shells:
         push = surroundings.push(around, shell)
         responses.changed["gradient", shell, np.nan][:, place] = np.einsum("mei,ei->m", gradient, push)
     distance = np.linalg.norm(around.apart_of_particles, axis=1)
-    size = np.linalg.norm(on_particles(gradient, piece), axis=2)
+    size = np.linalg.norm(on_particles(gradient, around), axis=2)
     bins = (distance / BIN_WIDTH).astype(int)
     # The marked particle itself, at distance 0, is not its surroundings.
     counted = (bins < len(responses.pairs)) & (np.arange(len(bins)) > 0)
@@ -226,11 +233,11 @@ def _differentiate(
         squares[:, place] = np.bincount(bins[counted], weights=row[counted] ** 2, minlength=len(responses.pairs))
 
 
-def on_particles(gradient: np.ndarray, piece: Piece) -> np.ndarray:
+def on_particles(gradient: np.ndarray, around: Surroundings) -> np.ndarray:
     """Return d prediction / d position (M, K, 3) from the derivatives by edge vectors (M, E, 3): v = r_to - r_from."""
     n_times, _, _ = gradient.shape
-    found = np.zeros((n_times, len(piece.types), 3))
+    found = np.zeros((n_times, len(around.particles), 3))
     for time in range(n_times):
-        np.add.at(found[time], piece.receivers, gradient[time])
-        np.subtract.at(found[time], piece.senders, gradient[time])
+        np.add.at(found[time], around.receivers, gradient[time])
+        np.subtract.at(found[time], around.senders, gradient[time])
     return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from learn.graph import Graph
+from learn.data.graph import Graph
 from simulate.liquid.box import minimum_image
 
 
@@ -33,6 +33,7 @@ class Surroundings:
     hop: np.ndarray
     rank: np.ndarray
     apart_of_particles: np.ndarray
+    edges: np.ndarray
     senders: np.ndarray
     receivers: np.ndarray
     vectors: np.ndarray
@@ -69,6 +70,7 @@ def around(graph: Graph, marked: int, first: np.ndarray, hops: int | None = None
         particles=particles,
         hop=hop[particles],
         rank=np.linalg.norm(from_marked[particles], axis=1) if metric else hop[particles].astype(float),
+        edges=edges,
         apart_of_particles=nearest[particles],
         senders=local[sender],
         receivers=local[receiver],

@@ -23,11 +23,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from learn.graph import build
+from learn.models.bapst2020.fast.memory import keep_freed_memory
+
+from learn.data.graph import build
 from learn.models import checkpoint
 from learn.models.bapst2020.fast import edges
 from learn.models.bapst2020.fast.incidence import PIECE
-from learn.models.bapst2020.fast.memory import keep_freed_memory
 from learn.models.bapst2020.model import RECURRENCES, WIDTH, Bapst2020
 
 DENSITY = 1.2

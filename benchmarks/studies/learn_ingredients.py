@@ -12,19 +12,19 @@ from pathlib import Path
 import numpy as np
 
 from learn.data import dataset
-from learn.models.linear import model as inherent
+from learn.models.linear import model as linear
 from simulate.stage import command
 
 
-def parts(described: list, columns: list[int]) -> list[inherent.Statistics]:
+def parts(described: list, columns: list[int]) -> list[linear.Statistics]:
     """Return the statistics of A particles from some of the descriptors."""
     found = []
     for sample, values in described:
         graph = sample.graph
-        features = inherent.shells(
-            values[:, columns], graph.types, graph.box, sample.quenched_positions, inherent.GENERATIONS
+        features = linear.shells(
+            values[:, columns], graph.types, graph.box, sample.quenched_positions, linear.GENERATIONS
         )
-        found.append(inherent.statistics(features, sample.propensity, graph.types == 0, 0.0))
+        found.append(linear.statistics(features, sample.propensity, graph.types == 0, 0.0))
     return found
 
 
@@ -41,16 +41,16 @@ def main() -> None:
             for name in of_split:
                 sample = dataset.load(graphs, name).at(time)
                 graph = sample.graph
-                values = inherent.describe(graph.positions, graph.types, graph.box, sample.quenched_positions)
+                values = linear.describe(graph.positions, graph.types, graph.box, sample.quenched_positions)
                 described[split].append((sample, values))
                 bar.update()
     print(f"| | {' | '.join(f't = {t:.3g}' for t in time)} |\n|---|{'---|' * len(time)}")
     whole = None
-    for left_out in (None, *inherent.GROUPS):
-        gone = inherent.GROUPS[left_out] if left_out else ()
-        columns = [index for index, name in enumerate(inherent.NAMES) if name not in gone]
-        weights, _ = inherent.ridge(parts(described["train"], columns))
-        scores = np.array([inherent.scores(part, weights) for part in parts(described["test"], columns)])
+    for left_out in (None, *linear.GROUPS):
+        gone = linear.GROUPS[left_out] if left_out else ()
+        columns = [index for index, name in enumerate(linear.NAMES) if name not in gone]
+        weights, _ = linear.ridge(parts(described["train"], columns))
+        scores = np.array([linear.scores(part, weights) for part in parts(described["test"], columns)])
         whole = scores if whole is None else whole
         less, count = scores - whole, len(scores)
         cells = [

@@ -9,9 +9,10 @@ import h5py
 import numpy as np
 
 from learn.data import splits
-from learn.graph import Graph, from_edges
+from learn.data.graph import Graph, from_edges
 from simulate.files import layout, store
 from simulate.liquid.box import wrap
+from simulate.liquid.configuration import Configuration
 from simulate.stage.command import InputError
 
 
@@ -35,6 +36,14 @@ class Sample:
     inherent_positions: np.ndarray | None = None
     inherent_energy: np.ndarray | None = None
     n_runs: int | None = None
+    temperature: float | None = None
+
+    @property
+    def configuration(self) -> Configuration:
+        """What a model is given of the sample."""
+        graph = self.graph
+        further = (self.temperature, self.inherent_positions)
+        return Configuration(graph.positions, graph.types, graph.box, *further)
 
     @property
     def quenched_positions(self) -> np.ndarray:
@@ -112,6 +121,7 @@ def load(path: str | Path, name: str) -> Sample:
         identity, split = _identity(file, name)
         arrays = _arrays(file, name)
         time = store.arrays(file, ("time",), ())["time"]
+        temperature = float(file[name].attrs.get("temperature", file.attrs["temperature"]))
     where = f"{path}: sample {name!r}"
     if len(arrays["propensity"]) != len(time):
         raise InputError(f"{where}: propensity at {len(arrays['propensity'])} times, expected {len(time)}")
@@ -128,6 +138,7 @@ def load(path: str | Path, name: str) -> Sample:
         propensity=arrays["propensity"],
         standard_error=arrays["standard_error"],
         n_runs=None if runs is None else int(runs),
+        temperature=temperature if np.isfinite(temperature) else None,
         **{key: arrays.get(key) for key in _OPTIONAL},
     )
 

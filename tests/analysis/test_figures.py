@@ -32,7 +32,7 @@ from analysis.figures import (
 )
 from analysis.liquid import propensity_field as fields
 from analysis.perturbation import surroundings
-from learn.graph import from_edges
+from learn.data.graph import from_edges
 from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
 from tests.conftest import ROOT
@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
         (1.0, "bapst2020", 0): (0.75, 0.4),
     }
     figure_inputs.write_metrics(folder / "metrics.csv", {**networks, (0.7, "energy", 0): (0.4, 0.55)})
-    points = {(0.7, f"inherent{few}", 0): scores for few, scores in (("_4", (0.6, 0.3)), ("", (0.8, 0.5)))}
+    points = {(0.7, f"linear{few}", 0): scores for few, scores in (("_4", (0.6, 0.3)), ("", (0.8, 0.5)))}
     figure_inputs.write_metrics(folder / "curve.csv", {**networks, **points})
     figure_inputs.write_shells(
         folder / "removal.csv", "removal", [(0.15, h, None, 1 - 0.3**h, 0.3**h) for h in (1, 2, 3)]
@@ -280,7 +280,7 @@ def test_scores_are_averaged_over_seeds_and_species_are_kept_apart(folder):
 
 
 def test_baselines_are_told_from_networks_by_their_name(folder, tmp_path):
-    networks = {(0.7, name, 0): (0.5, 0.4) for name in ("energy_averaged", "ridge", "mine", "energy", "inherent")}
+    networks = {(0.7, name, 0): (0.5, 0.4) for name in ("energy_averaged", "ridge", "mine", "energy", "linear")}
     figure_inputs.write_metrics(tmp_path / "metrics.csv", networks)
     found = scores.read(tmp_path / "metrics.csv")
     assert [one.label for one in found] == [
@@ -293,11 +293,11 @@ def test_a_learning_curve_has_the_points_of_one_model_in_order(folder, tmp_path,
     run(curve, COMMANDS[curve], folder, tmp_path / "f.svg", monkeypatch)
     found = [[row[name] for name in ("model", "n_train", "time", "pcc_mean")] for row in table(tmp_path / "f.csv")]
     assert found == [
-        ["inherent", "4", "0.15", "0.6"], ["inherent", "4", "2", "0.3"],
-        ["inherent", "13", "0.15", "0.8"], ["inherent", "13", "2", "0.5"],
+        ["linear", "4", "0.15", "0.6"], ["linear", "4", "2", "0.3"],
+        ["linear", "13", "0.15", "0.8"], ["linear", "13", "2", "0.5"],
     ]  # fmt: skip
     # Beside the ceiling stands the model, not the points of its curve.
-    assert {one.model for one in scores.shown(scores.read(folder / "curve.csv"))} == {"bapst2020", "inherent"}
+    assert {one.model for one in scores.shown(scores.read(folder / "curve.csv"))} == {"bapst2020", "linear"}
     with pytest.raises(InputError, match="every model has one n_train"):
         run(curve, ["metrics.csv"], folder, tmp_path / "g.svg", monkeypatch)
 

@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ import torch
 
 from analysis import shells
 from analysis.perturbation import configurations, responses, surroundings
-from learn.graph import CUTOFF, build
+from learn.data.graph import build
+from learn.data.inputs import Inputs
 from learn.models import checkpoint
-from learn.models.bapst2020 import partial as marked
 from learn.models.bapst2020.model import Bapst2020
+from learn.models.model import Trained
 from simulate.files import store
+from simulate.liquid.configuration import Configuration
 from simulate.stage.command import InputError
 
 EDGE = 7.0
@@ -39,16 +42,16 @@ def configuration(seed=0):
 def trained():
     """A random network of two times with a cutoff of 1.5, so that two shells fit into the box."""
     torch.manual_seed(0)
-    network = Bapst2020(outputs=2).requires_grad_(False).eval()
+    network = Bapst2020(outputs=2, cutoff=1.5).requires_grad_(False).eval()
     settings = {"model": "bapst2020", "cutoff": 1.5}
-    return checkpoint.Trained(network, settings, np.array([0.1, 1.0]), np.array([0.3, 0.5]), np.array([2.0, 4.0]))
+    return Trained(network, settings, np.array([0.1, 1.0]), np.array([0.3, 0.5]), np.array([2.0, 4.0]))
 
 
 @pytest.fixture(scope="module")
 def case():
     graph = build(*configuration(), 1.5)
     truth = np.stack([np.arange(343.0), np.full(343, np.nan)])
-    return configurations.Examined(graph, truth, 0.7)
+    return configurations.Examined(Inputs.of(graph), graph, truth, 0.7)
 
 
 def respond(trained, case, chosen=(3, 50, 200), **plan):
@@ -58,15 +61,14 @@ def respond(trained, case, chosen=(3, 50, 200), **plan):
 
 def piece_of(case, particle):
     around = surroundings.around(case.graph, particle, surroundings.first_edge(case.graph))
-    types = case.graph.types[around.particles]
-    return marked.Piece(types, around.hop, around.senders, around.receivers, around.vectors), around
+    return responses._piece(case.inputs, around), around
 
 
 def test_marked_particles_alone_get_the_same_prediction(trained, case):
     """Batched pieces, computed only as far as the marked particle needs, against the network's own forward."""
     pieces = [piece_of(case, particle)[0] for particle in (3, 50, 200)]
-    full = trained.network(*checkpoint.tensors(case.graph)).numpy()
-    np.testing.assert_allclose(marked.predictions(trained.network, pieces), full[[3, 50, 200]], atol=2e-6)
+    full = trained.network(case.inputs).numpy()
+    np.testing.assert_allclose(trained.network.marked(pieces), full[[3, 50, 200]], atol=2e-6)
 
 
 def test_removal_of_nothing_changes_nothing(trained, case):
@@ -82,7 +84,7 @@ def test_removal_is_a_prediction_for_the_cut_out_cluster(trained, case):
     vectors = positions - positions[50]
     vectors -= box * np.rint(vectors / box)
     inside = np.linalg.norm(vectors, axis=1) < 1.5
-    alone = build(vectors[inside], types[inside], np.full(3, 50.0), 1.5)
+    alone = Configuration(vectors[inside], types[inside], np.full(3, 50.0))
     expected = trained.predict(alone)[:, np.flatnonzero(np.flatnonzero(inside) == 50)[0]]
     found = respond(trained, case)
     np.testing.assert_allclose(found.changed["removal", 1, np.nan][:, 1], expected, rtol=1e-5)
@@ -116,9 +118,9 @@ def test_gap_is_linear_for_small_gaps_with_the_gradient_as_slope(trained, case):
 
 
 def test_gradient_is_the_finite_difference_of_moving_one_particle(trained, case):
-    positions, types, box = configuration()
+    positions, _, box = configuration()
     piece, around = piece_of(case, 50)
-    gradient = responses.on_particles(marked.gradients(trained.network, [piece])[0], piece)
+    gradient = responses.on_particles(responses._gradient(trained, piece), around) / trained.scale[:, None, None]
     double = Bapst2020(outputs=2).double()
     double.load_state_dict(trained.network.state_dict())
 
@@ -126,9 +128,8 @@ def test_gradient_is_the_finite_difference_of_moving_one_particle(trained, case)
         senders, receivers = case.graph.senders, case.graph.receivers
         vectors = moved[receivers] - moved[senders]
         vectors -= box * np.rint(vectors / box)
-        tensors = (torch.from_numpy(array) for array in (types.astype(float), vectors, senders, receivers))
         with torch.no_grad():
-            return double.plain(*tensors).numpy()[50]
+            return double.plain(replace(case.inputs, vectors=torch.from_numpy(vectors)[None])).numpy()[50]
 
     for index in (0, 5, 100):
         for axis in range(3):
@@ -146,7 +147,7 @@ def test_a_network_that_looks_one_edge_far_has_a_response_of_one_edge(trained, c
     deaf = Bapst2020(outputs=2)
     with torch.no_grad():
         deaf.node_update[0].weight[:, :64] = 0
-    alone = checkpoint.Trained(deaf.requires_grad_(False), trained.settings, trained.time, trained.mean, trained.scale)
+    alone = Trained(deaf.requires_grad_(False), trained.settings, trained.time, trained.mean, trained.scale)
     found = respond(alone, case, kinds=("removal", "gradient"), shells=(1,))
     np.testing.assert_allclose(found.changed["removal", 1, np.nan], found.full, rtol=1e-6)
     assert (found.changed["gradient", 1, np.nan] == 0).all()
@@ -208,7 +209,7 @@ def files(tmp_path, trained):
     store.write(tmp_path / "sample.h5", "sample", arrays, {"temperature": 0.7})
     single = Bapst2020(outputs=1)
     settings = {"model": "bapst2020", "cutoff": 1.5}
-    model = checkpoint.Trained(single, settings, np.array([0.1]), np.zeros(1), np.ones(1))
+    model = Trained(single, settings, np.array([0.1]), np.zeros(1), np.ones(1))
     checkpoint.save(tmp_path / "one.pt", model)
     checkpoint.save(tmp_path / "two.pt", trained)
     measured = {"types": types, "time": np.array([0.1]), "propensity": np.random.default_rng(0).random((1, 343))}
@@ -276,7 +277,7 @@ def test_published_network_is_a_two_hop_model(reference):
     from learn.import_checkpoint import read_bundle, to_network
 
     network = to_network(read_bundle(reference / "deepmind" / "t044_s09.ckpt")).requires_grad_(False)
-    trained = checkpoint.Trained(network, {"cutoff": CUTOFF}, np.array([0.13]), np.zeros(1), np.ones(1))
+    trained = Trained(network, {}, np.array([0.13]), np.zeros(1), np.ones(1))
     path = reference / "botan" / "isoconfig_N4096T0.44_1_tc07.npz"
     examined = configurations.read(path, trained)
     plan = responses.Plan(("removal",), (1, 2, 3))

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from analysis.perturbation import surroundings
-from learn.graph import build
+from learn.data.graph import build
 
 EDGE = 8.0
 

@@ -10,6 +10,7 @@ from analysis import transfer
 from learn.data import dataset
 from learn.models import checkpoint
 from learn.models.bapst2020.model import Bapst2020
+from learn.models.model import Trained
 from simulate.files import store
 from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
@@ -19,7 +20,7 @@ from tests.analysis import figure_inputs
 def model(tmp_path):
     torch.manual_seed(0)
     settings = {"model": "bapst2020", "cutoff": 2.0, "seed": 3, "temperature": 0.7}
-    trained = checkpoint.Trained(Bapst2020(outputs=2), settings, np.array([0.15, 2.0]), np.zeros(2), np.ones(2))
+    trained = Trained(Bapst2020(outputs=2), settings, np.array([0.15, 2.0]), np.zeros(2), np.ones(2))
     checkpoint.save(tmp_path / "model.pt", trained)
     return tmp_path / "model.pt"
 
@@ -36,7 +37,7 @@ def graphs_of(folder, model, temperature, slope):
             file[name].attrs["identity"] = name
         file.flush()
     for name in figure_inputs.SAMPLES:
-        prediction = trained.predict(dataset.load(folder / "graphs.h5", name).graph)
+        prediction = trained.predict(dataset.load(folder / "graphs.h5", name).configuration)
         with h5py.File(folder / "graphs.h5", "r+") as file:
             file[name]["propensity"][...] = slope * prediction[[0, 0]]
             file[name]["standard_error"][...] = 0.0

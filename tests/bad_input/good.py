@@ -61,7 +61,7 @@ def trained():
     import torch
 
     from learn.models.bapst2020.model import Bapst2020
-    from learn.models.checkpoint import Trained
+    from learn.models.model import Trained
 
     torch.manual_seed(0)
     settings = {"model": "bapst2020", "cutoff": 2.0, "seed": 3, "temperature": 1.0}

@@ -45,11 +45,11 @@ BAD = {
     "unwritable results": ("pathvars={results: /proc/results}", "pathvars.results"),
     "missing public folder": ("published={folder: no/such/folder}", "published.folder"),
     "unknown species": ("species=[C]", "species.0"),
-    "too few for a linear model": ("samples=3; relaxation={samples: 1}", "networks.inherent"),
-    "more to learn from than there are": ("networks={inherent: {samples: 12}}", "networks.inherent.samples"),
+    "too few for a linear model": ("samples=3; relaxation={samples: 1}", "networks.linear"),
+    "more to learn from than there are": ("networks={linear: {samples: 12}}", "networks.linear.samples"),
     "learning on another device": ("training={device: tpu}", "training.device"),
     "network without model": ("networks={mine: {seeds: 1}}", "networks.mine"),
-    "network of a bad name": ("networks={My-Net: {model: inherent, per_time: false, seeds: 1}}", "networks"),
+    "network of a bad name": ("networks={My-Net: {model: linear, per_time: false, seeds: 1}}", "networks"),
     "unknown baseline": ("baselines=[guess]", "baselines.0"),
 }
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from learn.data import dataset
+from learn.data.graph import Graph
 from learn.evaluate import COLUMNS, correlation, scores
-from learn.graph import Graph
 from learn.models import checkpoint
 from learn.models.bapst2020.model import Bapst2020
+from learn.models.model import Trained
 
 
 def made(number: int, shift: float, noise: float, n: int = 4000, told: bool = False):
@@ -73,7 +74,7 @@ def test_the_stage_writes_predictions_and_the_table(graphs, tmp_path):
     torch.manual_seed(0)
     # Trained elsewhere: on 12 configurations, not on the 3 of these graphs.
     settings = {"model": "bapst2020", "cutoff": 2.0, "seed": 5, "n_train": 12}
-    trained = checkpoint.Trained(Bapst2020(), settings, np.array([4.0]), np.array([1.0]), np.array([0.1]))
+    trained = Trained(Bapst2020(), settings, np.array([4.0]), np.array([1.0]), np.array([0.1]))
     checkpoint.save(tmp_path / "model.pt", trained)
     command = [sys.executable, "-m", "learn.evaluate", tmp_path / "model.pt", graphs]
     command += [

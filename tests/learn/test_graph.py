@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from learn.data import dataset
-from learn.graph import build, collect, read_sample
+from learn.data.graph import build
+from learn.graph import collect, read_sample
 from simulate.files import store
 from simulate.stage.command import InputError
 

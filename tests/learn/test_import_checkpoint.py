@@ -5,9 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from learn.graph import build
 from learn.import_checkpoint import crc32c, masked, read_bundle, to_network
-from learn.models import checkpoint
+from learn.models.model import Trained
 from simulate.files import formats as configuration
 from simulate.stage.command import InputError
 
@@ -43,7 +42,7 @@ def test_the_authors_own_outputs(bundle, reference):
     """Every one of 4096 predictions as the authors' graph returns it, for two configurations, to 1e-5."""
     network = to_network(read_bundle(bundle()[0]))
     expected = np.load(reference / "deepmind" / "official_outputs.npz")
-    trained = checkpoint.Trained(network, {"model": "bapst2020"}, np.array([0.13]), np.zeros(1), np.ones(1))
+    trained = Trained(network, {"model": "bapst2020"}, np.array([0.13]), np.zeros(1), np.ones(1))
     for name in expected:
         predicted = trained.predict(configuration.read(reference / "botan" / f"{name}.npz"))
         np.testing.assert_allclose(predicted[0], expected[name], rtol=0, atol=1e-5)
@@ -53,10 +52,9 @@ def test_the_authors_own_outputs(bundle, reference):
 def test_without_self_edges_the_published_network_predicts_something_else(bundle, reference):
     network = to_network(read_bundle(bundle()[0]))
     structure = configuration.read(reference / "botan" / "isoconfig_N4096T0.44_1_tc07.npz")
-    types, vectors, senders, receivers = checkpoint.tensors(build(structure.positions, structure.types, structure.box))
-    others = senders != receivers
-    full = network(types, vectors, senders, receivers).detach().numpy()[types == 0, 0]
-    without = network(types, vectors[others], senders[others], receivers[others]).detach().numpy()[types == 0, 0]
+    inputs = network.inputs(structure)
+    others = inputs.part(np.ones(4096, dtype=bool), (inputs.senders != inputs.receivers).numpy())
+    full, without = (network(each).detach().numpy()[structure.types == 0, 0] for each in (inputs, others))
     assert abs(np.corrcoef(full, without)[0, 1]) < 0.1
 
 

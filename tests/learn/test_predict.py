@@ -5,17 +5,18 @@ import numpy as np
 import pytest
 import torch
 
-from learn.graph import build
 from learn.models import checkpoint
 from learn.models.bapst2020.model import Bapst2020
+from learn.models.model import Trained
 from simulate.files import store
+from simulate.liquid.configuration import Configuration
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     torch.manual_seed(0)
     time = np.array([0.5, 4.0])
-    trained = checkpoint.Trained(Bapst2020(2), {"model": "bapst2020", "cutoff": 2.0}, time, np.ones(2), np.ones(2))
+    trained = Trained(Bapst2020(2), {"model": "bapst2020", "cutoff": 2.0}, time, np.ones(2), np.ones(2))
     path = tmp_path_factory.mktemp("model") / "model.pt"
     checkpoint.save(path, trained)
     return path
@@ -32,7 +33,7 @@ def test_our_own_files(model, sample_folders, structure, tmp_path):
     contents = store.read(tmp_path / "out.h5")
     np.testing.assert_array_equal(contents["time"], [0.5, 4.0])
     assert contents["propensity"].shape == (2, 125)
-    expected = checkpoint.load(model).predict(build(*structure(1)))
+    expected = checkpoint.load(model).predict(Configuration(*structure(1)))
     np.testing.assert_allclose(contents["propensity"], expected, rtol=1e-6)
 
 

@@ -105,7 +105,7 @@ def check_split(parts):
             refuse(
                 f"networks.{name}.samples", f"{seen}, expected at most {parts.count('train')}: so many are to train on"
             )
-        if settings["model"] == "inherent" and seen < 2:
+        if settings["model"] == "linear" and seen < 2:
             refuse(
                 f"networks.{name}",
                 "one configuration to train on; the linear model expects at least 2: more samples",

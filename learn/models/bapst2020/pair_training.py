@@ -14,10 +14,11 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from torch import nn
+from torch_scatter import scatter
 
 from learn.models.bapst2020 import initial
-from learn.models.bapst2020.fast.edges import segment_sum
 from learn.models.bapst2020.model import WIDTH, Bapst2020, linear
+from learn.training.batch import Batch
 from simulate.liquid.kob_andersen import EPSILON, SIGMA
 from simulate.stage import command, seeds
 
@@ -53,22 +54,22 @@ def pair_targets(vectors: torch.Tensor, to: torch.Tensor, of: torch.Tensor) -> t
     return torch.where(own[:, None], torch.zeros_like(targets), targets)
 
 
-def prepare(network: Bapst2020, batches: Iterable, seed: int, steps: int) -> None:
-    """Give a network its initial weights, in place, from training samples (`learn.training.loop.Batch`).
+def prepare(network: Bapst2020, layer: initial.Centred, batches: Iterable[Batch], seed: int, steps: int) -> None:
+    """Give a network its initial weights, in place, from training samples; `layer`: of `initial.centre`.
 
-    Sets `edge_centre` and `edge_scale` too, so that what the nodes see of the sums is centred and of order one.
+    What the nodes see of the sums becomes centred and of order one.
     """
     random = torch.Generator().manual_seed(seeds.integer(seeds.generator(seed, "pair training")))
-    _draw(network, random)
+    _sample(network, random)
     readout = nn.Linear(WIDTH, TARGETS)
     nn.init.normal_(readout.weight, std=WIDTH**-0.5, generator=random)
     nn.init.zeros_(readout.bias)
-    readout.to(network.edge_centre.device)
+    readout.to(layer.centre.device)
     batches = iter(batches)
     first = list(itertools.islice(batches, SAMPLES))
     _train_pairs(network, readout, first, random, seed, steps)
     with torch.no_grad():
-        _fill_nodes(network, readout, first, random)
+        _fill_nodes(network, layer, readout, first, random)
     initial.fit_last_layer(network, itertools.chain(first, batches))
 
 
@@ -76,18 +77,18 @@ def first_edges(
     network: Bapst2020, types: torch.Tensor, vectors: torch.Tensor, to: torch.Tensor, of: torch.Tensor
 ) -> torch.Tensor:
     """Return the first edge update (E, WIDTH) of edges between particles of types (E,), current states left out."""
-    edge, node = network.edge_encoder(vectors), network.node_encoder(types[:, None])
+    edge, node = network.edge_encoder(vectors), network.node_encoder(types[:, None].to(vectors.dtype))
     none = torch.zeros_like(edge)
     return network.edge_update(torch.cat([none, edge, none, node[to], none, node[of]], dim=1))
 
 
-def _draw(network: Bapst2020, random: torch.Generator) -> None:
+def _sample(network: Bapst2020, random: torch.Generator) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
-            drawn = torch.empty(layer.weight.shape)
-            nn.init.normal_(drawn, std=(2 / layer.in_features) ** 0.5, generator=random)
+            sampled = torch.empty(layer.weight.shape)
+            nn.init.normal_(sampled, std=(2 / layer.in_features) ** 0.5, generator=random)
             with torch.no_grad():
-                layer.weight.copy_(drawn)
+                layer.weight.copy_(sampled)
             nn.init.zeros_(layer.bias)
     with torch.no_grad():
         # Half-spaces in all directions, with edges between 0.5 sigma behind the particle and 1.5 before it.
@@ -101,12 +102,13 @@ def _draw(network: Bapst2020, random: torch.Generator) -> None:
 def _train_pairs(
     network: Bapst2020, readout: nn.Linear, batches: list, random: torch.Generator, seed: int, steps: int
 ) -> None:
-    vectors = torch.cat([batch.vectors for batch in batches])
-    to = torch.cat([batch.types[batch.incidence.receivers] for batch in batches]).long()
-    of = torch.cat([batch.types[batch.incidence.senders] for batch in batches]).long()
+    each = [batch.inputs for batch in batches]
+    vectors = torch.cat([inputs.vectors[0] for inputs in each])
+    to = torch.cat([inputs.types[inputs.receivers] for inputs in each])
+    of = torch.cat([inputs.types[inputs.senders] for inputs in each])
     scale = pair_targets(vectors, to, of).std(dim=0)
     device = vectors.device
-    importance, both = torch.ones(TARGETS, device=device), torch.tensor([0.0, 1.0], device=device)
+    importance, both = torch.ones(TARGETS, device=device), torch.tensor([0, 1], device=device)
     importance[:5] = 4
     parts = (network.node_encoder, network.edge_encoder, network.edge_update, readout)
     optimiser = torch.optim.Adam([weight for part in parts for weight in part.parameters()], lr=LEARNING_RATE)
@@ -116,9 +118,9 @@ def _train_pairs(
         for _ in range(steps):
             chosen = torch.randint(len(vectors), (PAIRS_PER_STEP,), generator=random).to(device)
             turn = np.linalg.qr(turns.normal(size=(3, 3)))[0].astype(np.float32)
-            turned, a, b = vectors[chosen] @ torch.from_numpy(turn).to(device), to[chosen], of[chosen]
-            found = readout(first_edges(network, both, turned, a, b))
-            loss = ((found - pair_targets(turned, a, b) / scale) ** 2 * importance).mean()
+            rotated, a, b = vectors[chosen] @ torch.from_numpy(turn).to(device), to[chosen], of[chosen]
+            found = readout(first_edges(network, both, rotated, a, b))
+            loss = ((found - pair_targets(rotated, a, b) / scale) ** 2 * importance).mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -126,13 +128,15 @@ def _train_pairs(
             bar.update()
 
 
-def _fill_nodes(network: Bapst2020, readout: nn.Linear, batches: list, random: torch.Generator) -> None:
+def _fill_nodes(
+    network: Bapst2020, layer: initial.Centred, readout: nn.Linear, batches: list[Batch], random: torch.Generator
+) -> None:
     """Make the nodes random features of the standardised sums over pairs, half of them of forces and energies only."""
     each = []
     for batch in batches:
-        inside = batch.incidence
-        edges = first_edges(network, batch.types.float(), batch.vectors, inside.receivers, inside.senders)
-        each.append(segment_sum(edges, inside.start)[batch.chosen])
+        inputs = batch.inputs
+        edges = first_edges(network, inputs.types, inputs.vectors[0], inputs.receivers, inputs.senders)
+        each.append(scatter(edges, inputs.receivers, dim=0, dim_size=len(inputs.types), reduce="sum")[batch.chosen])
     sums = torch.cat(each)
     centre = sums.mean(dim=0)
     spread = ((sums - centre) @ readout.weight.T).std(dim=0)
@@ -141,10 +145,11 @@ def _fill_nodes(network: Bapst2020, readout: nn.Linear, batches: list, random: t
     mix[: WIDTH // 2, :5] = torch.randn(WIDTH // 2, 5, generator=random) / 5**0.5
     mix = mix.to(sums.device)
     from_sum = mix @ (readout.weight / spread[:, None])
-    network.edge_centre, network.edge_scale = centre, float(from_sum.std() * WIDTH**0.5)
-    first, second = linear(network.node_update, 0), linear(network.node_update, 2)
-    first.weight[:, :WIDTH] = from_sum / network.edge_scale
+    layer.centre.copy_(centre)
+    layer.scale.copy_(from_sum.std() * WIDTH**0.5)
+    first = layer.layer
+    first.weight[:, :WIDTH] = from_sum / layer.scale
     first.weight[:, WIDTH:].copy_(CURRENT * torch.randn(WIDTH, 2 * WIDTH, generator=random) / WIDTH**0.5)
     first.bias.copy_(0.5 * torch.randn(WIDTH, generator=random))
-    for layer in (second, linear(network.decoder, 0), linear(network.decoder, 2)):
-        layer.weight.copy_((2 / WIDTH) ** 0.5 * torch.randn(WIDTH, WIDTH, generator=random))
+    for dense in (linear(network.node_update, 2), linear(network.decoder, 0), linear(network.decoder, 2)):
+        dense.weight.copy_((2 / WIDTH) ** 0.5 * torch.randn(WIDTH, WIDTH, generator=random))

@@ -1,10 +1,16 @@
 """How a network is trained: the published recipe, and the one that learns in minutes."""
 
+import argparse
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+
+from simulate.stage import options
+from simulate.stage.command import InputError
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,34 @@ RECIPES = {
 }
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a command line can ask for: a recipe, and what is to be otherwise than it says."""
+    add = parser.add_argument
+    add("--epochs", type=options.count, default=40, help="passes over the training configurations (published: 1000)")
+    add("--recurrences", type=options.count, default=7, help="of the graph network: how many edges it sees (7)")
+    add("--recipe", choices=RECIPES, default="default", help="how it is trained")
+    add("--learning-rate", type=float, help="instead of the recipe's")
+    add("--augmentation", choices=["cube", "rotation"], help="instead of the recipe's")
+    add("--optimiser", choices=["adam", "soap"], help="instead of the recipe's")
+    add("--pair-steps", type=int, help="instead of the recipe's; 0: weights sampled as published")
+    add("--release", type=float, help="weight of displacements after a release at rest, instead of the recipe's")
+    add("--precision", choices=["float32", "mixed"], help="mixed: edges in bfloat16 (default: the recipe's, float32)")
+
+
+def chosen(given: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that is asked for, with what is given instead of its own."""
+    recipe = RECIPES[given.get("recipe", "default")]
+    instead = {name: given[name] for name in vars(recipe) if given.get(name) is not None}
+    recipe = replace(recipe, **instead)
+    if not recipe.learning_rate > 0:
+        raise InputError(f"--learning-rate {recipe.learning_rate}: expected a positive number")
+    if recipe.pair_steps < 0 or not recipe.release >= 0:
+        raise InputError(f"--pair-steps {recipe.pair_steps}, --release {recipe.release}: expected nothing negative")
+    return recipe
+
+
 def orientation(random: np.random.Generator, augmentation: str) -> torch.Tensor:
-    """Return an orthogonal matrix (3, 3) that turns the edge vectors of one step."""
+    """Return an orthogonal matrix (3, 3) that rotates the vectors of one step."""
     if augmentation == "cube":
         matrix = np.eye(3)[random.permutation(3)] * random.choice([-1.0, 1.0], 3)
     else:

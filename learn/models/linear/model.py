@@ -14,21 +14,22 @@ rest. Nothing is random; every prediction is invariant under translation, rotati
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from learn.data import dataset
+from learn.data.graph import Graph
+from learn.data.inputs import Inputs
 from learn.models.linear import descriptors
 from learn.models.linear.descent import descend, release
 from learn.models.linear.harmonic import compliance
+from learn.models.model import Model, Task, Trained
 from simulate.liquid import kob_andersen
+from simulate.liquid.configuration import Configuration
 from simulate.stage import command
 from simulate.stage.command import InputError
 
-KIND = "inherent"
 GENERATIONS = 8
 AVERAGING_LENGTH = 1.5
 PENALTIES = 10.0 ** np.arange(-1, 5.1, 0.5)
@@ -228,9 +229,10 @@ def levels(parts: Sequence[Statistics]) -> tuple[np.ndarray, np.ndarray]:
     return mean.mean(axis=0) - slope * level.mean(), slope
 
 
-class InherentModel(nn.Module):
+class Linear(Model):
     """The trained model: weights (2, K, M), intercept and slope (2, M), by species."""
 
+    name = "linear"
     weight: torch.Tensor
     intercept: torch.Tensor
     slope: torch.Tensor
@@ -242,36 +244,70 @@ class InherentModel(nn.Module):
         self.register_buffer("intercept", torch.zeros(2, outputs, dtype=torch.float64))
         self.register_buffer("slope", torch.zeros(2, outputs, dtype=torch.float64))
 
-    def forward(self, features: torch.Tensor, types: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-        """Return predictions (N, M) from features (N, K), types (N,) and the mean inherent energy."""
-        by_species = [features @ self.weight[species] for species in (0, 1)]
-        within = torch.where(types[:, None] == 1, by_species[1], by_species[0])
-        return within + (self.intercept + level * self.slope)[types.long()]
+    def inputs(self, structure: Configuration) -> Inputs:
+        """Return the inputs of a configuration: no edges, and as `nodes` features (N, K), the level in a last column.
+
+        It is minimised first where its inherent positions are not known. Raises InputError as `describe` and
+        `simulate.liquid.minimisation.inherent_structure` do.
+        """
+        features, level = features_of(structure)
+        nodes = np.concatenate([features, np.full((len(features), 1), level)], axis=1)
+        nobody = np.zeros(0, dtype=np.int64)
+        edges = (structure.types, structure.box, structure.positions, nobody, nobody, np.zeros((0, 3), np.float32))
+        return Inputs.of(Graph(*edges), nodes)
+
+    def forward(self, inputs: Inputs) -> torch.Tensor:
+        """Return predictions (N, M)."""
+        features, level = inputs.nodes[:, :-1], inputs.nodes[:, -1:]
+        within = torch.where(inputs.types[:, None] == 1, features @ self.weight[1], features @ self.weight[0])
+        return within + self.intercept[inputs.types] + level * self.slope[inputs.types]
+
+    @classmethod
+    def trained(cls, task: Task) -> tuple[Trained, list[dict]]:
+        """Fit the training configurations of one temperature; return the model and its one row of history."""
+        task.without("control", "start")
+        graphs, time = task.graph_file, task.time
+        names = dataset.to_learn_from(graphs, task.samples)
+        parts: dict[str, dict[int, list[Statistics]]] = {}
+        with command.progress(len(names["train"]) + len(names["validation"]), "describe", "configuration") as bar:
+            for split, of_split in names.items():
+                parts[split] = {0: [], 1: []}
+                for name in of_split:
+                    sample = dataset.load(graphs, name).at(time)
+                    types = sample.configuration.types
+                    features, level = features_of(sample.configuration)
+                    for species, found in parts[split].items():
+                        if (types == species).any():
+                            found.append(statistics(features, sample.propensity, types == species, level))
+                    bar.update()
+        model, penalties = fit({species: of for species, of in parts["train"].items() if of}, len(time))
+        r = np.mean([scores(part, model.weight[0].numpy()) for part in parts["validation"][0]], axis=0)
+        row = {"epoch": 1, "step": len(names["train"]), "learning_rate": 0.0, "loss": np.nan, "validation_r": r.mean()}
+        row |= {f"validation_r_{index}": float(value) for index, value in enumerate(r)}
+        row |= {f"penalty_{index}": float(value) for index, value in enumerate(penalties[0])}
+        settings = {"model": cls.name, "temperature": dataset.settings(graphs)["temperature"], "species": "AB"}
+        settings |= {"generations": GENERATIONS, "n_train": len(names["train"])}
+        return Trained(model, settings, time, np.zeros(len(time)), np.ones(len(time))), [row]
 
 
-def inputs(
-    positions: np.ndarray, types: np.ndarray, box: np.ndarray, inherent_positions: np.ndarray | None
-) -> tuple[np.ndarray, float]:
-    """Return features (N, K) and the mean inherent energy of a configuration; it is minimised first where need be.
-
-    Raises InputError as `describe` and `simulate.inherent_structure.minimise` do.
-    """
-    if inherent_positions is None:
-        from simulate.liquid.configuration import Configuration
+def features_of(structure: Configuration) -> tuple[np.ndarray, float]:
+    """Return features (N, K) and the mean inherent energy of a configuration; it is minimised first where need be."""
+    place, types, box = structure.inherent_positions, np.asarray(structure.types), structure.box
+    if place is None:
         from simulate.liquid.minimisation import inherent_structure
 
-        inherent_positions = inherent_structure(Configuration(positions, types, box)).positions
-    values = describe(positions, types, box, inherent_positions)
+        place = inherent_structure(structure).positions
+    values = describe(structure.positions, types, box, place)
     energies = values[:, NAMES.index("energy with A")] + values[:, NAMES.index("energy with B")]
-    return shells(values, types, box, inherent_positions, GENERATIONS), float(energies.mean())
+    return shells(values, types, box, place, GENERATIONS), float(energies.mean())
 
 
-def fit(parts: Mapping[int, Sequence[Statistics]], outputs: int) -> tuple[InherentModel, dict[int, np.ndarray]]:
+def fit(parts: Mapping[int, Sequence[Statistics]], outputs: int) -> tuple[Linear, dict[int, np.ndarray]]:
     """Return the model and the penalties (M,) chosen, from the statistics of the configurations by species (0, 1).
 
     Raises InputError for fewer than two configurations.
     """
-    model = InherentModel(outputs)
+    model = Linear(outputs)
     penalties = {}
     for species, of in parts.items():
         weights, penalties[species] = ridge(of)
@@ -280,32 +316,3 @@ def fit(parts: Mapping[int, Sequence[Statistics]], outputs: int) -> tuple[Inhere
         model.intercept[species] = torch.from_numpy(intercept)
         model.slope[species] = torch.from_numpy(slope)
     return model.eval(), penalties
-
-
-def predict(model: InherentModel, features: np.ndarray, types: np.ndarray, level: float) -> np.ndarray:
-    """Return the propensity (M, N)."""
-    with torch.no_grad():
-        return model(torch.from_numpy(features), torch.from_numpy(types), torch.tensor(level)).T.numpy()
-
-
-def train(graphs: Path, time: np.ndarray, names: Mapping[str, Sequence[str]]) -> tuple[InherentModel, dict]:
-    """Return the model of the training samples named, of graphs.h5, and a row of history with its r on `validation`."""
-    parts: dict[str, dict[int, list[Statistics]]] = {}
-    with command.progress(len(names["train"]) + len(names["validation"]), "describe", "configuration") as bar:
-        for split, of_split in names.items():
-            parts[split] = {0: [], 1: []}
-            for name in of_split:
-                sample = dataset.load(graphs, name).at(time)
-                if not np.isfinite(sample.propensity).all():
-                    raise InputError(f"{graphs}: the propensity of {name} holds NaN or infinite numbers")
-                graph = sample.graph
-                features, level = inputs(graph.positions, graph.types, graph.box, sample.inherent_positions)
-                for species, found in parts[split].items():
-                    if (graph.types == species).any():
-                        found.append(statistics(features, sample.propensity, graph.types == species, level))
-                bar.update()
-    model, penalties = fit({species: of for species, of in parts["train"].items() if of}, len(time))
-    r = np.mean([scores(part, model.weight[0].numpy()) for part in parts["validation"][0]], axis=0)
-    row = {"epoch": 1, "step": len(names["train"]), "learning_rate": 0.0, "loss": np.nan, "validation_r": r.mean()}
-    row |= {f"validation_r_{index}": float(value) for index, value in enumerate(r)}
-    return model, row | {f"penalty_{index}": float(value) for index, value in enumerate(penalties[0])}

@@ -4,43 +4,26 @@ Everything that is as long as the edges is worked through in pieces that stay in
 gradients are written by hand in place. `learn.models.bapst2020.fast.edges_device` does the same in kernels of a GPU.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from learn.models.bapst2020.fast.incidence import Incidence
 
-try:
-    from torch_scatter import segment_csr
-except ImportError:
-    segment_csr = None
-
-# How edges are summed: 'bags' (torch's sum over bags of rows, and over segments on a GPU), 'scatter' (torch-scatter)
-# or 'index_add' (torch).
-REDUCTION = "bags"
-
 
 def segment_sum(values: torch.Tensor, start: torch.Tensor, order: torch.Tensor | None = None) -> torch.Tensor:
-    """Return sums of consecutive rows, `out[i] = values[order][start[i]:start[i+1]].sum(0)`.
+    """Return sums of consecutive rows, `out[i] = values[order][start[i]:start[i+1]].sum(0)`; no gradient follows it.
 
-    torch-scatter, or without it torch's index_add. On a processor, where no gradient is recorded: torch's sum over
-    bags of rows, which is vectorised and gathers on the way (benchmarks/speed/learn.py has it beside the others).
-    On a GPU: torch's sum over segments, which adds in order and waits for nothing.
+    On a processor, torch's sum over bags of rows, which is vectorised and gathers on the way: torch-scatter's takes 1.1
+    times as long (benchmarks/speed/learn.py). On a GPU, torch's sum over segments, which waits for nothing.
     """
-    recorded = torch.is_grad_enabled() and values.requires_grad
-    if REDUCTION == "bags" and values.device.type == "cpu" and not recorded:
+    if not values.is_cuda:
         order = torch.arange(len(values)) if order is None else order
         return torch.ops.aten._embedding_bag_forward_only(values, order, start, False, 0, False, None, True)[0]
     values = values if order is None else values.index_select(0, order)
-    if REDUCTION == "bags" and values.is_cuda:
-        # It would add bfloat16 in bfloat16.
-        values = values.float() if values.dtype == torch.bfloat16 else values
-        return torch.segment_reduce(values, "sum", offsets=start, unsafe=True, initial=0)
-    if REDUCTION != "index_add" and segment_csr is not None:
-        return segment_csr(values, start, reduce="sum")
-    ends = torch.repeat_interleave(torch.arange(len(start) - 1, device=values.device), start.diff())
-    return values.new_zeros(len(start) - 1, values.shape[1]).index_add_(0, ends, values)
+    # It would add bfloat16 in bfloat16.
+    values = values.float() if values.dtype == torch.bfloat16 else values
+    return torch.segment_reduce(values, "sum", offsets=start, unsafe=True, initial=0)
 
 
 def encode(
@@ -70,14 +53,15 @@ def step(
     bias: torch.Tensor,
     incidence: Incidence,
     last: bool,
-    frugal: bool = False,
 ) -> tuple[tuple[torch.Tensor, torch.Tensor], torch.Tensor]:
     """Return what the next recurrence takes along the edges, and the sums (N, C) over edges into nodes (`EdgeStep`).
 
     state: of `encode` or the step before; last: no recurrence follows.
     """
     edge, constant = state
-    edge, total, constant = EdgeStep.apply(edge, first, constant, to, of, second, bias, incidence, frugal)
+    differentiated = any(array.requires_grad for array in (edge, first, to))
+    keep = torch.is_grad_enabled() and differentiated
+    edge, total, constant = EdgeStep.apply(edge, first, constant, to, of, second, bias, incidence, keep)
     return (edge, constant), total
 
 
@@ -146,7 +130,7 @@ class EdgeStep(torch.autograd.Function):
 
     edge, constant, updated (E, C); W1, W2 (C, C); bias (C,); to, of, total (N, C). `constant` is handed on unchanged
     as a third output: its gradient is then summed in one array along the recurrences, not in one array for each.
-    With `frugal`, hidden is not kept for the way back but computed again: a sixth more arithmetic, half the memory.
+    keep: whether hidden is kept for the backward pass; where there is none it stays in the processor's cache.
     edge and constant may be bfloat16, the others float32: everything along the edges is then computed in bfloat16,
     sums over edges and over pieces in float32.
     """
@@ -162,20 +146,23 @@ class EdgeStep(torch.autograd.Function):
         second: torch.Tensor,
         bias: torch.Tensor,
         incidence: Incidence,
-        frugal: bool,
+        keep: bool,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         updated = torch.empty_like(constant)
-        hidden = None if frugal else torch.empty_like(constant)
+        hidden = torch.empty_like(constant) if keep else None
         total = to.new_empty(to.shape)
         first, second, bias, to, of = (each.to(edge.dtype) for each in (first, second, bias, to, of))
         for first_node, last_node, a, b in incidence.pieces:
             kept = None if hidden is None else hidden[a:b]
-            inner = _hidden(edge, first, (constant, to, of), incidence, a, b, kept)
+            inner = torch.addmm(constant[a:b], edge[a:b], first, out=kept)
+            inner += to.index_select(0, incidence.receivers[a:b])
+            inner += of.index_select(0, incidence.senders[a:b])
+            inner.relu_()
             piece = torch.addmm(bias, inner, second, out=updated[a:b]).relu_()
             starts = incidence.start[first_node : last_node + 1] - a
             total[first_node:last_node] = segment_sum(piece.to(total.dtype), starts)
-        saved = (constant, to, of) if frugal else (hidden,)
-        ctx.save_for_backward(edge, first, second, updated, *saved)
+        if keep:
+            ctx.save_for_backward(edge, first, second, updated, hidden)
         ctx.incidence = incidence
         ctx.set_materialize_grads(False)
         return updated, total, constant.view_as(constant)
@@ -185,7 +172,8 @@ class EdgeStep(torch.autograd.Function):
     def backward(
         ctx: Any, grad_updated: torch.Tensor | None, grad_total: torch.Tensor, grad_constant: torch.Tensor | None
     ) -> tuple[torch.Tensor | None, ...]:
-        edge, first, second, updated, *saved = ctx.saved_tensors
+        edge, first, second, updated, hidden = ctx.saved_tensors
+        _, first_wanted, _, to_wanted, _, second_wanted, *_ = ctx.needs_input_grad
         incidence = ctx.incidence
         grad = torch.empty_like(updated)
         grad_edge = torch.empty_like(edge)
@@ -194,41 +182,27 @@ class EdgeStep(torch.autograd.Function):
         grad_bias = grad_to.new_zeros(second.shape[1])
         grad_total = grad_total.to(edge.dtype)
         for first_node, last_node, a, b in incidence.pieces:
-            inner = saved[0][a:b] if len(saved) == 1 else _hidden(edge, first, saved, incidence, a, b, None)
+            inner = hidden[a:b]
             outer = grad_total.index_select(0, incidence.receivers[a:b])
             if grad_updated is not None:
                 outer += grad_updated[a:b]
             _mask(outer, updated[a:b])
-            grad_second += inner.T @ outer
-            grad_bias += outer.sum(0, dtype=grad_bias.dtype)
+            if second_wanted:
+                grad_second += inner.T @ outer
+                grad_bias += outer.sum(0, dtype=grad_bias.dtype)
             piece = torch.mm(outer, second.T, out=grad[a:b])
             _mask(piece, inner)
-            grad_first += edge[a:b].T @ piece
+            if first_wanted:
+                grad_first += edge[a:b].T @ piece
             torch.mm(piece, first.T, out=grad_edge[a:b])
             starts = incidence.start[first_node : last_node + 1] - a
-            grad_to[first_node:last_node] = segment_sum(piece.to(grad_to.dtype), starts)
+            if to_wanted:
+                grad_to[first_node:last_node] = segment_sum(piece.to(grad_to.dtype), starts)
             if grad_constant is not None:
                 grad_constant[a:b] += piece
-        grad_of = segment_sum(grad, incidence.out_start, incidence.outgoing).to(grad_to.dtype)
+        grad_of = segment_sum(grad, incidence.out_start, incidence.outgoing).to(grad_to.dtype) if to_wanted else None
         grad_constant = grad if grad_constant is None else grad_constant
         return grad_edge, grad_first, grad_constant, grad_to, grad_of, grad_second, grad_bias, None, None
-
-
-def _hidden(
-    edge: torch.Tensor,
-    first: torch.Tensor,
-    terms: Sequence[torch.Tensor],
-    incidence: Incidence,
-    a: int,
-    b: int,
-    out: torch.Tensor | None,
-) -> torch.Tensor:
-    """Return the hidden layer (b - a, C) of the edges from a to b; terms: constant, to, of."""
-    constant, to, of = terms
-    hidden = torch.addmm(constant[a:b], edge[a:b], first, out=out)
-    hidden += to.index_select(0, incidence.receivers[a:b])
-    hidden += of.index_select(0, incidence.senders[a:b])
-    return hidden.relu_()
 
 
 def _mask(grad: torch.Tensor, output: torch.Tensor) -> None:

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import torch
 
+from learn.data.inputs import Inputs
+
 # Edges per piece: 4096 x 64 float32 are 1 MiB.
 PIECE = 4096
 # Most edges and nodes that one program of a GPU takes at once.
@@ -29,36 +31,50 @@ class Incidence:
     """Which edge touches which node. Edges must be sorted by receiver.
 
     senders, receivers (E,) int64, int32 on a GPU; start (N + 1,): the edges into node i are start[i]:start[i+1];
-    pieces: boundaries (node, edge) of runs of whole nodes; outgoing (E,): edges sorted by sender, with their
-    own out_start (N + 1,).
+    sources: how many nodes edges come from.
     """
 
     senders: torch.Tensor
     receivers: torch.Tensor
     start: torch.Tensor
-    outgoing: torch.Tensor
-    out_start: torch.Tensor
-    pieces: list[tuple[int, int, int, int]]
+    sources: int
 
     @classmethod
-    def of(cls, senders: torch.Tensor, receivers: torch.Tensor, nodes: int) -> "Incidence":
-        """Return the incidence of edges that are sorted by receiver."""
-        start = _starts(receivers, nodes)
-        outgoing = torch.argsort(senders, stable=True)
-        out_start = _starts(senders, nodes)
-        if senders.device.type == "cpu":
-            in_cache = runs_of_nodes(start, PIECE * torch.get_num_threads())
-            return cls(senders, receivers, start, outgoing, out_start, in_cache)
-        whole = [(0, nodes, 0, len(senders))]
-        return cls(senders.int(), receivers.int(), start, outgoing.int(), out_start, whole)
+    def of(cls, inputs: Inputs) -> "Incidence":
+        """Return the incidence of the edges, made once and kept with the inputs."""
+        if "incidence" not in inputs.memory:
+            nodes, senders, receivers = len(inputs.types), inputs.senders, inputs.receivers
+            if senders.is_cuda:
+                senders, receivers = senders.int(), receivers.int()
+            inputs.memory["incidence"] = cls(senders, receivers, _starts(receivers, nodes), nodes)
+        found: Incidence = inputs.memory["incidence"]
+        return found
 
-    def to(self, device: torch.device) -> "Incidence":
-        """Return the incidence on a device; on a GPU with indices of half the size."""
-        if device == self.senders.device:
-            return self
-        senders, receivers, outgoing = (each.int().to(device) for each in (self.senders, self.receivers, self.outgoing))
-        whole = [(0, len(self.start) - 1, 0, len(senders))]
-        return Incidence(senders, receivers, self.start.to(device), outgoing, self.out_start.to(device), whole)
+    def into(self, nodes: int, sources: int) -> "Incidence":
+        """Return the incidence of the edges into the first nodes, which come from as many first nodes as `sources`."""
+        edges = int(self.start[nodes])
+        return Incidence(self.senders[:edges], self.receivers[:edges], self.start[: nodes + 1], sources)
+
+    @cached_property
+    def outgoing(self) -> torch.Tensor:
+        """The edges (E,) sorted by sender."""
+        return torch.argsort(self.senders, stable=True).to(self.senders.dtype)
+
+    @cached_property
+    def out_start(self) -> torch.Tensor:
+        """(sources + 1,): the edges from node i are outgoing[out_start[i]:out_start[i+1]]."""
+        return _starts(self.senders, self.sources)
+
+    @cached_property
+    def pieces(self) -> list[tuple[int, int, int, int]]:
+        """(first node, last node, first edge, last edge) of runs of whole nodes that fit into a processor's cache."""
+        nodes, edges = len(self.start) - 1, len(self.senders)
+        if self.start.is_cuda:
+            return [(0, nodes, 0, edges)]
+        wanted = torch.arange(0, edges, PIECE * torch.get_num_threads())
+        bounds = torch.unique(torch.cat([torch.searchsorted(self.start, wanted), torch.tensor([nodes])])).tolist()
+        at = self.start[bounds].tolist()
+        return [(a, b, at[i], at[i + 1]) for i, (a, b) in enumerate(pairwise(bounds))]
 
     @cached_property
     def tiles(self) -> Tiles | None:
@@ -79,14 +95,3 @@ class Incidence:
 def _starts(ends: torch.Tensor, nodes: int) -> torch.Tensor:
     counts = torch.bincount(ends, minlength=nodes)
     return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-
-
-def runs_of_nodes(start: torch.Tensor, size: int) -> list[tuple[int, int, int, int]]:
-    """Return (first node, last node, first edge, last edge) of runs of whole nodes with about `size` edges.
-
-    start (N + 1,): the edges into node i are start[i]:start[i+1].
-    """
-    wanted = torch.arange(0, int(start[-1]), size)
-    nodes = torch.unique(torch.cat([torch.searchsorted(start, wanted), torch.tensor([len(start) - 1])])).tolist()
-    at = start[nodes].tolist()
-    return [(a, b, at[i], at[i + 1]) for i, (a, b) in enumerate(pairwise(nodes))]

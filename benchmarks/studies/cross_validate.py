@@ -1,6 +1,6 @@
 """Cross-validate the linear model on the public BOTAN configurations, and write the pretrained one.
 
-python -m learn.cross_validate FOLDER --output cross_validation.csv --pretrained learn/pretrained/ka-T0.440-public.pt
+python -m benchmarks.studies.cross_validate FOLDER --output cross_validation.csv --pretrained ka-T0.440-public.pt
 
 FOLDER holds `isoconfig_N4096T0.44_*.npz` (Shiba et al., J. Chem. Phys. 158, 084503 (2023)). Configurations, in the
 order of their numbers, are cut into folds; every model is trained, its penalty chosen, on the other folds.
@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from learn.evaluate import correlation
 from learn.models import checkpoint
 from learn.models.linear import descriptors
-from learn.models.linear import model as inherent
+from learn.models.linear import model as linear
+from learn.models.model import Trained
 from simulate import published
 from simulate.files import store, tables
 from simulate.liquid.kob_andersen import SPECIES
+from simulate.liquid.statistics import correlation, displacements, reliability, standard_error
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
@@ -68,25 +69,20 @@ def described(path: Path, time: float, cache: Path | None) -> Described:
             arrays = {"positions": start.positions, "types": start.types, "box": start.box}
             arrays |= {"inherent_positions": place, "inherent_energy": found.energies}
             store.write(kept, "inherent", arrays, {"temperature": start.temperature})
-    moved = np.linalg.norm(ensemble.targets.astype(np.float64) - start.positions, axis=-1)
-    values = inherent.describe(start.positions, start.types, start.box, place)
-    reliable = {name: _reliability(moved[0][:, start.types == of]) for name, of in SPECIES.items()}
-    return Described(start.positions, start.types, start.box, place, values, moved.mean(axis=1), reliable)
-
-
-def _reliability(moved: np.ndarray) -> float:
-    """Return 1 - noise / variance of the mean of displacements (R, N) over the runs."""
-    return float(1 - (moved.var(axis=0, ddof=1) / len(moved)).mean() / moved.mean(axis=0).var())
+    moved = displacements(start.positions, ensemble.targets[0])
+    values = linear.describe(start.positions, start.types, start.box, place)
+    reliable = {name: reliability(moved[:, start.types == of]) for name, of in SPECIES.items()}
+    return Described(start.positions, start.types, start.box, place, values, moved.mean(axis=0)[None], reliable)
 
 
 def level(one: Described) -> float:
     """Return the mean inherent energy per particle."""
-    return float(one.values[:, [inherent.NAMES.index(f"energy with {name}") for name in "AB"]].sum(axis=1).mean())
+    return float(one.values[:, [linear.NAMES.index(f"energy with {name}") for name in "AB"]].sum(axis=1).mean())
 
 
-def statistics(one: Described, features: np.ndarray, species: int) -> inherent.Statistics:
+def statistics(one: Described, features: np.ndarray, species: int) -> linear.Statistics:
     """Return what ridge regression needs of one configuration's `features` (N, K) and species."""
-    return inherent.statistics(features, one.propensity, one.types == species, level(one))
+    return linear.statistics(features, one.propensity, one.types == species, level(one))
 
 
 def validate(samples: Sequence[Described], features: Sequence[np.ndarray], species: int, folds: int) -> dict:
@@ -96,8 +92,8 @@ def validate(samples: Sequence[Described], features: Sequence[np.ndarray], speci
     each, predicted, measured = np.zeros(len(samples)), [], []
     for fold in held:
         training = [part for index, part in enumerate(parts) if index not in fold]
-        weights, _ = inherent.ridge(training)
-        intercept, slope = inherent.levels(training)
+        weights, _ = linear.ridge(training)
+        intercept, slope = linear.levels(training)
         for index in fold:
             chosen = samples[index].types == species
             x = features[index][chosen] @ weights[:, 0] + intercept[0] + slope[0] * parts[index].level
@@ -110,21 +106,21 @@ def validate(samples: Sequence[Described], features: Sequence[np.ndarray], speci
 
 def variants(samples: Sequence[Described]) -> Iterable[tuple[str, list[np.ndarray]]]:
     """Yield the model (first) and its variants: a name, and the features of every configuration."""
-    whole = list(inherent.NAMES)
+    whole = list(linear.NAMES)
 
-    def features(names: Sequence[str], generations: int = inherent.GENERATIONS) -> list[np.ndarray]:
-        columns = [inherent.NAMES.index(name) for name in names]
+    def features(names: Sequence[str], generations: int = linear.GENERATIONS) -> list[np.ndarray]:
+        columns = [linear.NAMES.index(name) for name in names]
         return [
-            inherent.shells(one.values[:, columns], one.types, one.box, one.inherent_positions, generations)
+            linear.shells(one.values[:, columns], one.types, one.box, one.inherent_positions, generations)
             for one in samples
         ]
 
     yield "model", features(whole)
-    for group, names in inherent.GROUPS.items():
+    for group, names in linear.GROUPS.items():
         yield f"without {group}", features([name for name in whole if name not in names])
-    yield "energy alone", features(inherent.GROUPS["energy"])
+    yield "energy alone", features(linear.GROUPS["energy"])
     yield "energy alone, of thermal positions", [thermal_energy(one) for one in samples]
-    yield "energy and species", features([*inherent.GROUPS["energy"], "is B"])
+    yield "energy and species", features([*linear.GROUPS["energy"], "is B"])
     for generations in (0, 1, 2, 4, 6, 10):
         yield f"{generations} generations", features(whole, generations)
     yield "radial and bond-orientational densities", [densities(one) for one in samples]
@@ -132,9 +128,9 @@ def variants(samples: Sequence[Described]) -> Iterable[tuple[str, list[np.ndarra
 
 def thermal_energy(one: Described) -> np.ndarray:
     """Return the shells of the energies with A and with B of the thermal positions."""
-    columns = inherent.mechanics(one.positions, one.types, one.box)
-    values = np.stack([columns[name] for name in inherent.GROUPS["energy"]], axis=1)
-    return inherent.shells(values, one.types, one.box, one.positions, inherent.GENERATIONS)
+    columns = linear.mechanics(one.positions, one.types, one.box)
+    values = np.stack([columns[name] for name in linear.GROUPS["energy"]], axis=1)
+    return linear.shells(values, one.types, one.box, one.positions, linear.GENERATIONS)
 
 
 def densities(one: Described) -> np.ndarray:
@@ -143,7 +139,7 @@ def densities(one: Described) -> np.ndarray:
     near = descriptors.neighbours(place, box, descriptors.REACH)
     moved = np.linalg.norm(descriptors.thermal_displacement(one.positions, place, box), axis=1)[:, None]
     values = np.concatenate([descriptors.radial_densities(near, types), descriptors.bond_orders(near), moved], axis=1)
-    return inherent.shells(values, types, box, place, DENSITY_GENERATIONS)
+    return linear.shells(values, types, box, place, DENSITY_GENERATIONS)
 
 
 def table(samples: Sequence[Described], folds: int, ablation: bool) -> list[dict]:
@@ -160,10 +156,10 @@ def table(samples: Sequence[Described], folds: int, ablation: bool) -> list[dict
                     "variant": name,
                     "species": label,
                     "pcc_mean": found["each"].mean(),
-                    "pcc_mean_error": _error(found["each"]),
+                    "pcc_mean_error": standard_error(found["each"]),
                     "pcc_all": found["pcc_all"],
                     "difference": difference.mean(),
-                    "difference_error": _error(difference),
+                    "difference_error": standard_error(difference),
                 }
             )
             print("{variant}, {species}: PCC mean {pcc_mean:.4f} +- {pcc_mean_error:.4f}, ".format(**rows[-1]), end="")
@@ -173,28 +169,24 @@ def table(samples: Sequence[Described], folds: int, ablation: bool) -> list[dict
     return rows
 
 
-def _error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
-
-
-def pretrained(samples: Sequence[Described], time: float, scores: dict) -> checkpoint.Trained:
+def pretrained(samples: Sequence[Described], time: float, scores: dict) -> Trained:
     """Return the model of all configurations."""
-    features = [inherent.shells(s.values, s.types, s.box, s.inherent_positions, inherent.GENERATIONS) for s in samples]
+    features = [linear.shells(s.values, s.types, s.box, s.inherent_positions, linear.GENERATIONS) for s in samples]
     parts = {
         species: [statistics(one, x, species) for one, x in zip(samples, features, strict=True)]
         for species in SPECIES.values()
     }
-    model, penalties = inherent.fit(parts, 1)
-    settings = {"model": inherent.KIND, "temperature": 0.44, "density": published.BOTAN_DENSITY, "species": "AB"}
-    settings |= {"n_train": len(samples), "n_runs": 32, "generations": inherent.GENERATIONS}
+    model, penalties = linear.fit(parts, 1)
+    settings = {"model": "linear", "temperature": 0.44, "density": published.BOTAN_DENSITY, "species": "AB"}
+    settings |= {"n_train": len(samples), "n_runs": 32, "generations": linear.GENERATIONS}
     settings |= {"penalty": {name: float(penalties[of][0]) for name, of in SPECIES.items()}}
     settings |= {"cross_validation": scores, "trained_on": "h3-Open-BDEC/pyg_botan, small_data/T0.44/train"}
-    return checkpoint.Trained(model, settings, np.array([time]), np.zeros(1), np.ones(1))
+    return Trained(model, settings, np.array([time]), np.zeros(1), np.ones(1))
 
 
 def main() -> None:
     """Cross-validate by configuration on public data; write a table and, if asked, the model of all of them."""
-    parser = options.Parser(prog="python -m learn.cross_validate", description=main.__doc__)
+    parser = options.Parser(prog="python -m benchmarks.studies.cross_validate", description=main.__doc__)
     parser.add_argument("folder", type=Path, help="folder of isoconfig_*.npz")
     parser.add_argument(
         "--time", type=options.positive, default=4120.0, help="time of the runs, tau (default: tau_alpha at 0.44)"
