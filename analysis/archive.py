@@ -25,6 +25,7 @@ from simulate.stage.command import InputError
 FILES = ("sample.h5", "inherent.h5", "isoconfigurational.h5")
 # Settings that differ from configuration to configuration.
 OWN = {"sample", "configuration", "configuration_sha256"}
+MADE_BY = ("platform", "commit", "versions", "seconds")
 
 
 def reduce(folder: Path) -> tuple[dict, np.ndarray, dict]:
@@ -57,6 +58,7 @@ def reduce(folder: Path) -> tuple[dict, np.ndarray, dict]:
     found["seed"] = sample.settings["seed"]
     files = {"equilibrate": sample, "inherent": inherent, "isoconfigurational": runs}
     told = {stage: {key: file.settings[key] for key in file.settings.keys() - OWN} for stage, file in files.items()}
+    found["provenance"] = {stage: {key: file.provenance[key] for key in MADE_BY} for stage, file in files.items()}
     return found, runs["time"], told
 
 
@@ -154,7 +156,8 @@ def collect(folder: Path, output: Path, beside: list[Path]) -> int:
             raise InputError(f"{sample}: other settings or times than {finished[0]}")
         time, told = found, settings
     if reduced:
-        archive.write(output, reduced, time, told["equilibrate"]["temperature"], of_the_set(folder), told)
+        of_set = archive.relaxation(beside[0]) if beside else of_the_set(folder)
+        archive.write(output, reduced, time, told["equilibrate"]["temperature"], of_set, told)
     return len(reduced)
 
 

@@ -4,7 +4,7 @@ A file of kind `archive` holds configurations of one temperature and is never re
 At the top: `time` (M,), attribute `temperature`, the settings of the stages, and in the group `relaxation` what the
 set's relaxation runs gave (`RELAXATION`; K lags). Every other group is one configuration, named as its sample, with
 attributes `identity` (its split follows from that, as everywhere), `n_runs`, `seed`, what is known of its
-equilibrium (`EVIDENCE`), and the arrays
+equilibrium (`EVIDENCE`), `provenance` (by stage: platform, commit, versions, seconds; JSON), and the arrays
 
     types (N,)  box (3,)  positions (N, 3) in the box  inherent_positions (N, 3) near them, float32
     halves (2, M, N)        mean displacement |r_i(t) - r_i(0)| over the first R // 2 runs, and over the rest
@@ -69,6 +69,7 @@ def write(
             _quantise(group, "standard_error", np.log(np.maximum(sample["standard_error"], 1e-6)))
             for key in ("identity", "n_runs", "seed", *EVIDENCE):
                 group.attrs[key] = sample[key]
+            group.attrs["provenance"] = json.dumps(sample["provenance"])
 
 
 def _quantise(group: h5py.Group, name: str, values: np.ndarray) -> None:

@@ -115,7 +115,7 @@ def kept_sample(name, n_times):
     arrays |= {"halves": np.ones((2, n_times, 5)), "standard_error": np.ones((n_times, 5))}
     arrays |= {"overlap": np.ones((n_times, 4))}
     arrays |= dict.fromkeys(("F_s", "reliability_A", "reliability_B"), np.ones(n_times))
-    return arrays | {"identity": name, "n_runs": 4, "seed": 1} | dict.fromkeys(archive.EVIDENCE, 0.0)
+    return arrays | {"identity": name, "n_runs": 4, "seed": 1, "provenance": {}} | dict.fromkeys(archive.EVIDENCE, 0.0)
 
 
 def test_new_times_of_one_temperature_rerun_only_what_is_theirs(pipeline):
@@ -127,6 +127,12 @@ def test_new_times_of_one_temperature_rerun_only_what_is_theirs(pipeline):
     for line in outcome.output.splitlines():
         if line.strip().startswith("output:") and "samples" in line:
             assert "T1.500" in line
+
+
+def test_a_network_is_left_out(pipeline):
+    planned = pipeline("--dry-run", settings=("networks={bapst2020: null}",)).planned()
+    assert "metrics" in planned
+    assert not {"train", "shell_response", "figure_response", *SIMULATION} & set(planned)
 
 
 def test_controls_are_trained_and_perturbed_but_not_scored(pipeline):

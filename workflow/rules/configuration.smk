@@ -26,7 +26,7 @@ def typed(value):
         return {key: typed(item) for key, item in value.items()}
     if isinstance(value, list):
         return [typed(item) for item in value]
-    return yaml.safe_load(value) if isinstance(value, str) and re.fullmatch(r"[-+.\deE]+|true|false", value) else value
+    return yaml.safe_load(value) if isinstance(value, str) and re.fullmatch(r"[-+.\deE]+|true|false|null", value) else value
 
 
 def check_schema():
@@ -203,6 +203,8 @@ def times_at(temperature):
 
 for key in config.keys() - {"pathvars"}:
     config[key] = typed(config[key])
+# Snakemake merges mappings: `NAME: null` leaves out a network of config.yaml.
+config["networks"] = {name: settings for name, settings in config["networks"].items() if settings is not None}
 if isinstance(config["times"], dict):
     config["times"] = {str(temperature): times for temperature, times in config["times"].items()}
 check_schema()

@@ -1,0 +1,122 @@
+"""Cold configurations to keep, from a bare machine: `python3 workflow/campaign.py OUT --minutes 9`.
+
+Sets up what is missing, runs the DAG of config/cold.yaml in steps of a few configurations at every temperature, and
+when time is up reduces what is finished to one archive for each temperature in OUT, some 200 kB a configuration.
+Called again it resumes where the results are still there, and anywhere makes only what no archive in OUT or data/
+holds. Simulations under MPS share a GPU (docs/performance.md); without MPS, or a GPU, jobs share the cores.
+
+Where there is no network, `--wheels FOLDER` installs from files, whatever the interpreter does not have already:
+
+    pip download --no-deps --dest FOLDER openmm==8.6.1 openmm-cuda-13==8.6.1 snakemake==9.27.1 ...
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+INSTALLED = ROOT / ".venv-campaign"
+# Of each temperature in one step: finished before the next ones begin.
+STEP = 8
+# From the warning to the last archive, seconds.
+END = 45
+
+
+def set_up(wheels: Path | None) -> None:
+    """Install the packages of the simulations and Snakemake beside the interpreter's own; run again with them."""
+    done = INSTALLED / "done"
+    if not done.exists():
+        names = re.findall(r"[\w.-]+==[\w.]+", (ROOT / "envs/simulate.yaml").read_text())
+        locked = re.findall(r"^(?:snakemake|pyyaml|jsonschema)==.*", (ROOT / "envs/lock.txt").read_text(), re.M | re.I)
+        how = ["--no-index", "--no-deps", *map(str, wheels.glob("*.whl"))] if wheels else [*names, *locked]
+        if not wheels and shutil.which("nvidia-smi"):
+            how.append("openmm-cuda-13==" + next(name for name in names if name.startswith("openmm==")).split("==")[1])
+        where = ["--quiet", "--disable-pip-version-check", "--upgrade", "--target", str(INSTALLED)]
+        subprocess.run([sys.executable, "-m", "pip", "install", *where, *how], check=True)
+        (INSTALLED / "bin").mkdir(exist_ok=True)
+        (INSTALLED / "bin/python").unlink(missing_ok=True)
+        (INSTALLED / "bin/python").symlink_to(sys.executable)
+        done.touch()
+    path = f"{INSTALLED / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"PYTHONPATH": str(INSTALLED), "PATH": path})
+
+
+def share_the_gpu() -> int:
+    """Start MPS where it is; return how many jobs run at once."""
+    cores = os.cpu_count() or 1
+    if shutil.which("nvidia-cuda-mps-control"):
+        subprocess.run(["nvidia-cuda-mps-control", "-d"], check=False)
+        os.environ.setdefault("SUPERCOOLED_CONTEXTS", "2")
+        return max(1, min(14, cores - 2))
+    return cores
+
+
+def run(targets: list[str], configfile: str, samples: int, jobs: int, seconds: float) -> None:
+    """Make files with Snakemake; when time is up, simulations write their restart files and end."""
+    words = [sys.executable, "-m", "snakemake", "--cores", str(jobs), "--rerun-incomplete", "--keep-going"]
+    # What an earlier call brought home of a temperature has nothing older beside it here.
+    words += ["--rerun-triggers", "params", "input", "--configfile", configfile, "--config", f"samples={samples}"]
+    process = subprocess.Popen([*words, "--", *targets], cwd=ROOT, start_new_session=True)
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path, help="folder of the archives")
+    parser.add_argument("--minutes", type=float, default=9.0)
+    parser.add_argument("--configfile", default="config/cold.yaml")
+    parser.add_argument("--wheels", type=Path, help="folder of packages, where there is no network")
+    arguments = parser.parse_args()
+    os.environ.setdefault("CAMPAIGN_ENDS", str(time.time() + 60 * arguments.minutes - END))
+    try:
+        import h5py  # noqa: F401
+        import openmm  # noqa: F401
+        import snakemake.utils
+        import yaml
+    except ModuleNotFoundError:
+        set_up(arguments.wheels)
+    sys.path.insert(0, str(ROOT))
+    from learn.data import archive
+
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    snakemake.utils.update_config(config, yaml.safe_load((ROOT / arguments.configfile).read_text()))
+    results, samples = ROOT / config["pathvars"]["results"], config["samples"]
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    output, jobs = arguments.output.absolute(), share_the_gpu()
+    names = [f"T{temperature:.3f}" for temperature in config["temperatures"]]
+    known = {name: sorted([*output.glob(f"{name}_*.h5"), *ROOT.glob(f"data/{name}_*.h5")]) for name in names}
+    for name in names:
+        # What says the sampling times comes along with the archives.
+        kept, here = output / f"relaxation_{name}.h5", results / name / "relaxation.h5"
+        if kept.exists() and not here.exists():
+            here.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(kept, here)
+    for first in range(0, samples, STEP):
+        for name in names:
+            held = {sample for path in known[name] for sample in archive.contents(path).names}
+            wanted = {f"s{number:04d}" for number in range(first, min(first + STEP, samples))} - held
+            left = float(os.environ["CAMPAIGN_ENDS"]) - time.time()
+            if wanted and left > 0:
+                folder = results.relative_to(ROOT) / name / "samples"
+                files = [f"{folder}/{s}/{kind}.h5" for s in sorted(wanted) for kind in ("propensity", "inherent")]
+                run(files, arguments.configfile, samples, jobs, left)
+    for name in names:
+        if (results / name / "relaxation.h5").exists():
+            shutil.copy(results / name / "relaxation.h5", output / f"relaxation_{name}.h5")
+            words = ["analysis.archive", str(results / name), str(output / f"{name}_{len(known[name]) + 1}.h5")]
+            beside = ["--beside", *map(str, known[name])] if known[name] else []
+            subprocess.run([sys.executable, "-m", *words, *beside], cwd=ROOT, check=False)
+
+
+if __name__ == "__main__":
+    main()
