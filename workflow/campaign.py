@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 INSTALLED = ROOT / ".venv-campaign"
+PACKAGES = ["openmm", "h5py", "numpy", "scipy", "numba", "mdtraj", "freud-analysis", "tqdm", "snakemake", "jsonschema"]
 # Of each temperature in one step: finished before the next ones begin.
 STEP = 8
 # From the warning to the last archive, seconds.
@@ -32,11 +33,11 @@ def set_up(wheels: Path | None) -> None:
     """Install the packages of the simulations and Snakemake beside the interpreter's own; run again with them."""
     done = INSTALLED / "done"
     if not done.exists():
-        names = re.findall(r"[\w.-]+==[\w.]+", (ROOT / "envs/simulate.yaml").read_text())
-        locked = re.findall(r"^(?:snakemake|pyyaml|jsonschema)==.*", (ROOT / "envs/lock.txt").read_text(), re.M | re.I)
-        how = ["--no-index", "--no-deps", *map(str, wheels.glob("*.whl"))] if wheels else [*names, *locked]
-        if not wheels and shutil.which("nvidia-smi"):
-            how.append("openmm-cuda-13==" + next(name for name in names if name.startswith("openmm==")).split("==")[1])
+        how = ["--constraint", str(ROOT / "envs/lock.txt"), *PACKAGES]
+        if shutil.which("nvidia-smi"):
+            how += re.findall(r"openmm-cuda-13==[\d.]+", (ROOT / "pyproject.toml").read_text())
+        if wheels:
+            how = ["--no-index", "--no-deps", *map(str, wheels.glob("*.whl"))]
         where = ["--quiet", "--disable-pip-version-check", "--upgrade", "--target", str(INSTALLED)]
         subprocess.run([sys.executable, "-m", "pip", "install", *where, *how], check=True)
         (INSTALLED / "bin").mkdir(exist_ok=True)
@@ -44,6 +45,8 @@ def set_up(wheels: Path | None) -> None:
         (INSTALLED / "bin/python").symlink_to(sys.executable)
         done.touch()
     path = f"{INSTALLED / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    if str(INSTALLED) in os.environ.get("PYTHONPATH", ""):
+        sys.exit(f"error: {INSTALLED}: packages are missing there; remove it, and give all in --wheels")
     os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"PYTHONPATH": str(INSTALLED), "PATH": path})
 
 

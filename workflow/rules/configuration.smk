@@ -26,7 +26,11 @@ def typed(value):
         return {key: typed(item) for key, item in value.items()}
     if isinstance(value, list):
         return [typed(item) for item in value]
-    return yaml.safe_load(value) if isinstance(value, str) and re.fullmatch(r"[-+.\deE]+|true|false|null", value) else value
+    return (
+        yaml.safe_load(value)
+        if isinstance(value, str) and re.fullmatch(r"[-+.\deE]+|true|false|null", value)
+        else value
+    )
 
 
 def check_schema():
