@@ -2,8 +2,8 @@
 
 Sets up what is missing, runs the DAG of config/cold.yaml in steps of a few configurations at every temperature, and
 when time is up reduces what is finished to one archive for each temperature in OUT, some 200 kB a configuration.
-Called again it resumes where the results are still there, and anywhere makes only what no archive in OUT or data/
-holds. Simulations under MPS share a GPU (docs/performance.md); without MPS, or a GPU, jobs share the cores.
+Called again it resumes where the results are still there, and on another machine makes only what no archive in OUT
+holds: bring those along. Simulations share a GPU under MPS (docs/performance.md), and else the cores.
 
 Where there is no network, `--wheels FOLDER` installs from files, whatever the interpreter does not have already:
 
@@ -97,7 +97,7 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     output, jobs = arguments.output.absolute(), share_the_gpu()
     names = [f"T{temperature:.3f}" for temperature in config["temperatures"]]
-    known = {name: sorted([*output.glob(f"{name}_*.h5"), *ROOT.glob(f"data/{name}_*.h5")]) for name in names}
+    known = {name: sorted(output.glob(f"{name}_*.h5")) for name in names}
     for name in names:
         # What says the sampling times comes along with the archives.
         kept, here = output / f"relaxation_{name}.h5", results / name / "relaxation.h5"
