@@ -2,7 +2,8 @@
 
     python -m analysis.propensity ENSEMBLE OUT.h5
 
-ENSEMBLE is our isoconfigurational.h5, or a public file as it is (.pickle of Bapst et al., .npz of BOTAN).
+ENSEMBLE is our isoconfigurational.h5, or a public file as it is (.pickle of Bapst et al., .npz of BOTAN or GlassBench).
+Where propensities were published without the runs, their noise is not known: standard error and ceilings are NaN.
 """
 
 from collections.abc import Iterator
@@ -11,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulate import published
-from simulate.files import layout, store
+from simulate.files import layout, public, store
 from simulate.liquid.kob_andersen import SPECIES
 from simulate.liquid.statistics import ceiling, displacements, reliability, standard_error
 from simulate.stage import command, options
@@ -56,26 +56,39 @@ def of_ensemble(start: np.ndarray, types: np.ndarray, time: np.ndarray, targets:
     )
 
 
-def read(path: str | Path, time: float | None = None) -> tuple[Propensity, np.ndarray, dict]:
-    """Return the propensities of an ensemble file, its types, and the settings it carries with `n_runs`.
+def of_published(time: np.ndarray, propensity: np.ndarray) -> Propensity:
+    """Return propensities (M, N) published without their runs: how noisy they are is not known."""
+    unknown = {name: np.full(len(time), np.nan) for name in SPECIES}
+    return Propensity(np.asarray(time, float), propensity, np.full(propensity.shape, np.nan), unknown)
 
-    `time` is that of a BOTAN file, which does not carry it (NaN where not given).
+
+def read(path: str | Path, time: float | None = None) -> tuple[Propensity, np.ndarray, dict]:
+    """Return the propensities of an ensemble file, its types, and the settings it carries with `n_runs` (or None).
+
+    `time` is that of a BOTAN file, which does not carry it (NaN where not given), or the one of a GlassBench file.
     Raises InputError for fewer than two runs, and where arrays are missing or do not fit together.
     """
     path = Path(path)
-    if path.suffix not in (".npz", ".pickle", ".pkl"):
+    if path.suffix not in public.SUFFIXES:
         return _read_ours(path)
     command.check_file(path)
-    ensemble = published.read_botan(path, time) if path.suffix == ".npz" else published.read_deepmind(path)
-    n_runs = _checked_runs(ensemble.targets.shape[1], path)
-    result = of_ensemble(ensemble.positions, ensemble.types, ensemble.time, iter(ensemble.targets))
-    return result, ensemble.types, {"temperature": ensemble.temperature, "n_runs": n_runs}
+    found = public.ensemble(path, time)
+    types, settings = found.start.types, {"temperature": found.start.temperature}
+    if found.propensity is not None:
+        return of_published(found.time, found.propensity), types, settings | {"n_runs": None}
+    targets = np.asarray(found.targets)
+    n_runs = _checked_runs(targets.shape[1], path)
+    result = of_ensemble(found.start.positions, types, found.time, iter(targets))
+    return result, types, settings | {"n_runs": n_runs}
 
 
 def _read_ours(path: Path) -> tuple[Propensity, np.ndarray, dict]:
     name = "trajectory_target_positions"
     with store.opened(path, "isoconfigurational") as file:
         found = store.arrays(file, ("types", "positions", "time"), ())
+        if "propensity" in file:
+            told = store.arrays(file, ("propensity",), ())["propensity"]
+            return of_published(found["time"], told), found["types"], {**store.described(file)[0], "n_runs": None}
         if name not in file:
             raise InputError(f"{path}: no array {name!r}; it holds {', '.join(file)}")
         n_runs = _checked_runs(file[name].shape[1], path)
@@ -109,13 +122,18 @@ def main() -> None:
     parser = options.Parser(prog="python -m analysis.propensity", description=__doc__.splitlines()[0])
     parser.add_argument("ensemble", help="isoconfigurational.h5, or a public .pickle or .npz")
     parser.add_argument("output", help="the propensity file to write (.h5)")
-    parser.add_argument("--time", type=options.positive, help="time of a BOTAN .npz, whose file does not carry it")
+    parser.add_argument(
+        "--time", type=options.positive, help="of a BOTAN .npz, which does not carry it; of GlassBench: only this"
+    )
     arguments = parser.parse_args()
     if arguments.time is not None and Path(arguments.ensemble).suffix != ".npz":
         raise InputError(f"--time: {arguments.ensemble} carries its own times; expected a BOTAN .npz")
     result, types, settings = read(arguments.ensemble, arguments.time)
     write(arguments.output, result, types, settings)
     for index, time in enumerate(result.time):
+        if settings["n_runs"] is None:
+            print(f"t = {time:g}: propensities as published; their noise is not known, so there is no ceiling")
+            continue
         ceilings = ", ".join(f"{name} {values[index]:.3f}" for name, values in result.ceiling.items())
         print(f"t = {time:g}: {settings['n_runs']} runs, noise ceiling {ceilings}")
 

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 
-from simulate.files import formats as configuration
+from simulate.files import formats
 from simulate.liquid import kob_andersen
 from simulate.liquid.box import neighbour_pairs
 from simulate.liquid.configuration import Configuration
@@ -40,9 +40,10 @@ def summary(found: Configuration, temperature: float | None) -> dict:
 def main() -> None:
     parser = options.Parser(prog="simulate.energy", description=__doc__.splitlines()[0])
     parser.add_argument("configuration", help="any file that simulate.files.formats reads")
+    formats.add_species(parser)
     parser.add_argument("--temperature", type=options.positive, help="instead of the one the file carries")
     arguments = parser.parse_args()
-    found = configuration.read(arguments.configuration)
+    found = formats.read(arguments.configuration, arguments.species)
     with command.about(arguments.configuration):
         print(json.dumps(summary(found, arguments.temperature or found.temperature)))
 

@@ -11,11 +11,12 @@ from simulate.stage import command, options
 def main() -> None:
     parser = options.Parser(prog="simulate.inherent_structure", description=__doc__.splitlines()[0])
     parser.add_argument("configuration", help="any file that simulate.files.formats reads")
+    formats.add_species(parser)
     parser.add_argument("output")
     parser.add_argument("--tolerance", type=options.positive, default=TOLERANCE, help="residual force, epsilon/sigma")
     options.add_platform(parser)
     arguments = parser.parse_args()
-    start = formats.read(arguments.configuration)
+    start = formats.read(arguments.configuration, arguments.species)
     device = platform.choose(arguments.platform, arguments.precision)
     platform.announce(device)
     with command.about(arguments.configuration), command.progress(None, "minimisation", "iteration") as bar:

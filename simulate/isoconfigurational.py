@@ -11,8 +11,7 @@ import sys
 
 import numpy as np
 
-from simulate.files import formats as configuration
-from simulate.files import restart, store
+from simulate.files import formats, restart, store
 from simulate.liquid import dynamics, ensemble, platform
 from simulate.liquid.configuration import Configuration
 from simulate.liquid.dynamics import Dynamics, Engine
@@ -60,12 +59,12 @@ def make_engines(start: Configuration, device: Device, steps: int, arguments: ar
 @command.polling()
 def main() -> None:
     arguments = _arguments()
-    start = configuration.read(arguments.configuration)
+    start = formats.read(arguments.configuration, arguments.species)
     times = sampling_times(arguments.times, arguments.times_from)
     device = platform.choose(arguments.platform, arguments.precision)
     platform.announce(device)
     # How many run at once changes nothing; neither does the configuration's name.
-    settings = options.settings(arguments, ("configuration", "times_from", "threads", "at_once"))
+    settings = options.settings(arguments, ("configuration", "species", "times_from", "threads", "at_once"))
     settings |= {"times": times.tolist(), "platform": device.label}
     settings["configuration_sha256"] = restart.fingerprint(start.positions, start.types, start.box)
     progress = ensemble.Progress.of(arguments.runs, len(times), arguments.supercell**3, len(start.types))
@@ -99,6 +98,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = options.Parser(prog="simulate.isoconfigurational", description=__doc__.splitlines()[0])
     parser.add_argument("--configuration", required=True, help="any file that simulate.files.formats reads")
+    formats.add_species(parser)
     parser.add_argument("--temperature", type=options.positive, required=True)
     parser.add_argument("--runs", type=options.count, required=True)
     when = parser.add_mutually_exclusive_group(required=True)

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulate.files import formats as configuration
-from simulate.files import restart, store
+from simulate.files import formats, restart, store
 from simulate.liquid import dynamics, platform
 from simulate.liquid.dynamics import Dynamics, Engine
 from simulate.liquid.kob_andersen import expected_tau_alpha
@@ -63,12 +62,12 @@ def frame_steps(total: int, origins: int, per_decade: int) -> np.ndarray:
 @command.polling()
 def main() -> None:
     arguments = _arguments()
-    start = configuration.read(arguments.configuration)
+    start = formats.read(arguments.configuration, arguments.species)
     device = platform.choose(arguments.platform, arguments.precision)
     platform.announce(device)
     length = arguments.duration * expected_tau_alpha(arguments.temperature)
     steps = frame_steps(int(np.ceil(length / arguments.time_step)), arguments.origins, arguments.frames_per_decade)
-    settings = options.settings(arguments, leave_out=("configuration",)) | {"platform": device.label}
+    settings = options.settings(arguments, leave_out=("configuration", "species")) | {"platform": device.label}
     settings["configuration_sha256"] = restart.fingerprint(start.positions, start.types, start.box)
     how = Dynamics("nve", arguments.temperature, arguments.time_step)
     with command.about(arguments.configuration):
@@ -102,6 +101,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = options.Parser(prog="simulate.relaxation_run", description=__doc__.splitlines()[0])
     parser.add_argument("--configuration", required=True, help="any file that simulate.files.formats reads")
+    formats.add_species(parser)
     parser.add_argument("--temperature", type=options.positive, required=True)
     parser.add_argument("--duration", type=options.positive, default=5.0, help="in units of the expected tau_alpha")
     parser.add_argument("--origins", type=options.count, default=20, help="blocks of the run")

@@ -19,8 +19,7 @@ from learn.models import checkpoint
 from learn.models.linear import descriptors
 from learn.models.linear import model as linear
 from learn.models.model import Trained
-from simulate import published
-from simulate.files import store, tables
+from simulate.files import public, store, tables
 from simulate.liquid.kob_andersen import SPECIES
 from simulate.liquid.statistics import correlation, displacements, reliability, standard_error
 from simulate.stage import command, options
@@ -54,11 +53,10 @@ def files(folder: Path) -> list[Path]:
 
 def described(path: Path, time: float, cache: Path | None) -> Described:
     """Read, minimise and describe one configuration; inherent positions are kept in `cache` where given."""
-    from simulate.liquid.configuration import Configuration
     from simulate.liquid.minimisation import inherent_structure
 
-    ensemble = published.read_botan(path, time)
-    start = Configuration(ensemble.positions, ensemble.types, ensemble.box, ensemble.temperature)
+    ensemble = public.ensemble(path, time)
+    start = ensemble.start
     kept = None if cache is None else cache / f"{path.stem}.inherent.h5"
     if kept is not None and kept.is_file():
         place = store.read(kept, "inherent", ("inherent_positions",))["inherent_positions"]
@@ -69,7 +67,7 @@ def described(path: Path, time: float, cache: Path | None) -> Described:
             arrays = {"positions": start.positions, "types": start.types, "box": start.box}
             arrays |= {"inherent_positions": place, "inherent_energy": found.energies}
             store.write(kept, "inherent", arrays, {"temperature": start.temperature})
-    moved = displacements(start.positions, ensemble.targets[0])
+    moved = displacements(start.positions, np.asarray(ensemble.targets)[0])
     values = linear.describe(start.positions, start.types, start.box, place)
     reliable = {name: reliability(moved[:, start.types == of]) for name, of in SPECIES.items()}
     return Described(start.positions, start.types, start.box, place, values, moved.mean(axis=0)[None], reliable)
@@ -177,7 +175,7 @@ def pretrained(samples: Sequence[Described], time: float, scores: dict) -> Train
         for species in SPECIES.values()
     }
     model, penalties = linear.fit(parts, 1)
-    settings = {"model": "linear", "temperature": 0.44, "density": published.BOTAN_DENSITY, "species": "AB"}
+    settings = {"model": "linear", "temperature": 0.44, "density": public.BOTAN_DENSITY, "species": "AB"}
     settings |= {"n_train": len(samples), "n_runs": 32, "generations": linear.GENERATIONS}
     settings |= {"penalty": {name: float(penalties[of][0]) for name, of in SPECIES.items()}}
     settings |= {"cross_validation": scores, "trained_on": "h3-Open-BDEC/pyg_botan, small_data/T0.44/train"}

@@ -1,57 +1,90 @@
-"""One configuration of the mixture, from any file: ours, the two public formats, or what mdtraj reads."""
+"""Configurations of the mixture, from any file: ours, the public formats, LAMMPS, extended XYZ, RUMD, mdtraj's.
 
+Lengths are taken as they stand, 1 = 1 sigma_AA, but where mdtraj converts them to nm: there 1 nm is 1 sigma_AA, which
+in formats that count in angstrom (PDB, DCD) are 10. Particles are A and B by name (or Ni and P, as `analysis.export`
+writes them), or by number, the smaller one A; other names need `species`.
+"""
+
+import argparse
+import gzip
+import io
+import itertools
+import re
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from simulate import published
-from simulate.files import layout, provenance, store
-from simulate.liquid.box import wrap
+from simulate.files import layout, provenance, public, store
 from simulate.liquid.configuration import Configuration
 from simulate.stage.command import InputError, check_file
 
+NAMES = {"A": 0, "NI": 0, "B": 1, "P": 1}
+PAGE = "docs/own-configurations.md"
+# mdtraj knows the particles of these formats from another file, beside them and of the same name.
+WITHOUT_TOPOLOGY = (".dcd", ".xtc", ".trr", ".nc")
+# Text is never compressed to less than this part.
+LEAST = 100
+# Number density that no units of the liquid give, but angstrom taken for sigma.
+DENSEST = 100
 
-def read(path: str | Path) -> Configuration:
-    """Read a configuration; the format is found from the file's name and content.
+Species = Mapping[str, int] | None
 
+
+def read(path: str | Path, species: Species = None) -> Configuration:
+    """Read a configuration, the last one of a trajectory; the format is found from the file's name and content.
+
+    `species`: which type each name of the file is, 0 = A, 1 = B, where the names do not tell.
     Raises InputError that names the file and what was expected.
     """
-    path = Path(path)
+    found = deque(_frames(Path(path), species), maxlen=1)
+    if not found:
+        raise InputError(f"{path}: holds no configuration")
+    return layout.configuration(found[0], path)
+
+
+def frames(path: str | Path, species: Species = None) -> Iterator[Configuration]:
+    """Yield every configuration of a trajectory, or the one that there is, as `read` does."""
+    for found in _frames(Path(path), species):
+        yield layout.configuration(found, path)
+
+
+def add_species(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says which particles are A and B."""
+    text = "names in the file, as A=1,B=2, where they do not tell"
+    parser.add_argument("--species", type=_species, metavar="A=NAME,B=NAME", help=text)
+
+
+def _species(text: str) -> dict[str, int]:
+    pairs = [part.split("=", 1) for part in text.split(",")]
+    if not all(len(pair) == 2 and pair[0] in "AB" and pair[0] and pair[1] for pair in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r}, expected names of both species, as A=1,B=2")
+    found = {name: "AB".index(letter) for letter, name in pairs}
+    if len(found) < len(pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} holds a name twice")
+    return found
+
+
+def _frames(path: Path, species: Species) -> Iterator[Configuration]:
     check_file(path)
-    if path.suffix in (".pickle", ".pkl"):
-        return checked(_of_ensemble(published.read_deepmind(path)), path)
-    if path.suffix == ".npz":
-        return checked(_of_ensemble(published.read_botan(path)), path)
-    if _is_ours(path):
-        return checked(_ours(path), path)
-    return checked(_mdtraj(path), path)
-
-
-def checked(configuration: Configuration, path: str | Path) -> Configuration:
-    """Return the configuration, or raise InputError for shapes, types or numbers that cannot be right."""
-    n = len(configuration.types)
-    if n == 0:
-        raise InputError(f"{path}: holds no particles")
-    if configuration.positions.shape != (n, 3):
-        raise InputError(f"{path}: positions have shape {configuration.positions.shape}, expected ({n}, 3)")
-    layout.box(configuration.box, str(path))
-    for name in ("positions", "inherent_positions"):
-        array = getattr(configuration, name)
-        if array is not None:
-            layout.finite(name, array, str(path))
-    configuration.types = layout.types(configuration.types, str(path))
-    wrapped = wrap(configuration.positions, configuration.box)
-    _, first, count = np.unique(wrapped, axis=0, return_index=True, return_counts=True)
-    if len(first) < n:
-        place = wrapped[first[count > 1][0]]
-        same = np.flatnonzero((wrapped == place).all(axis=1))
-        raise InputError(f"{path}: particles {same[0]} and {same[1]} are at the same place, expected N different ones")
-    return configuration
-
-
-def _of_ensemble(ensemble: published.Ensemble) -> Configuration:
-    return Configuration(ensemble.positions, ensemble.types, ensemble.box, ensemble.temperature)
+    if path.suffix in public.SUFFIXES or _is_ours(path):
+        if species is not None:
+            raise InputError(f"{path}: --species: the file says itself which particles are A and B")
+        yield from _ours(path) if path.suffix not in public.SUFFIXES else [public.configuration(path)]
+        return
+    provenance.note_input(path)
+    try:
+        yield from _reader(path)(path, species)
+    except InputError:
+        raise
+    except Exception as error:  # Readers raise nearly anything, by format and damage.
+        raise InputError(
+            f"{path}: not a configuration: expected a file of ours, a public .pickle or .npz, a LAMMPS dump or data "
+            f"file, extended XYZ, or what mdtraj reads with its topology ({PAGE}); {type(error).__name__}: {error}"
+        ) from None
 
 
 def _is_ours(path: Path) -> bool:
@@ -62,36 +95,157 @@ def _is_ours(path: Path) -> bool:
         return "schema" in file.attrs or "coordinates" not in file
 
 
-def _ours(path: Path) -> Configuration:
+def _ours(path: Path) -> Iterator[Configuration]:
     with store.opened(path) as file:
         found = store.arrays(file, ("positions", "types", "box"), ("inherent_positions",))
         found = {name: array if name == "types" else array.astype(np.float64) for name, array in found.items()}
-        return Configuration(temperature=store.described(file)[0].get("temperature"), **found)
+        run = store.attribute(file, "kind") == "relaxation_run"
+        temperature = store.described(file)[0].get("temperature")
+    for positions in found.pop("positions") if run else [found.pop("positions")]:
+        yield Configuration(positions=positions, temperature=temperature, **found)
 
 
-def _mdtraj(path: Path) -> Configuration:
-    """Read the last frame of a file with a topology; the particle type is the atom's name (A or B).
+def _reader(path: Path) -> Callable[[Path, Species], Iterator[Configuration]]:
+    """Return what reads a file of others, by its first lines or its name."""
+    with _text(path) as file:
+        start = file.read(4096)
+    if start.startswith("ITEM:"):
+        return _lammps_dump
+    if re.search(r"^\s*\d+\s+atoms\s*$", start, re.M) and "xlo xhi" in start:
+        return _lammps_data
+    return _xyz if re.search(r"\.(ext)?xyz(\.gz)?$", path.name) else _mdtraj
 
-    Lengths follow `units`: 1 nm is 1 sigma_AA, in every format that mdtraj converts to nm.
-    """
+
+def _text(path: Path) -> io.TextIOWrapper:
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return io.TextIOWrapper(gzip.open(path) if packed else open(path, "rb"), encoding="utf-8", errors="replace")
+
+
+def _whole_text(path: Path) -> str:
+    most = LEAST * path.stat().st_size
+    with _text(path) as file:
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise InputError(f"{path}: swells more than {LEAST} times, expected text of a configuration")
+    return found
+
+
+def _types(path: Path, species: Species, *columns: np.ndarray) -> np.ndarray:
+    """Return types (N,) from the first of several columns of names (N,) that tells them."""
+    for names in columns:
+        known = _meaning(names) if species is None else species
+        if known.keys() >= set(names):
+            return np.array([known[name] for name in names], dtype=np.int8)
+    found = " ".join(sorted(set(columns[0])))
+    expected = "expected A and B, or two numbers with more of the smaller"
+    raise InputError(f"{path}: types {found:.50}, {expected}; --species A=NAME,B=NAME says which is which ({PAGE})")
+
+
+def _meaning(names: np.ndarray) -> dict[str, int]:
+    """Return what the names tell: A and B, or numbers from 0 or from 1, most of them A."""
+    numbers = set(names)
+    if numbers <= {"0", "1"} or numbers <= {"1", "2"}:
+        known = {name: int(name) - ("0" not in numbers) for name in numbers}
+        return known if np.mean([known[name] for name in names]) < 0.5 else {}
+    return {name: NAMES[name.upper()] for name in numbers if name.upper() in NAMES}
+
+
+def _edges(path: Path, cell: np.ndarray, periodic: bool) -> np.ndarray:
+    """Return the edges (3,) of a cell (3, 3)."""
+    if not periodic or not np.allclose(cell, np.diag(np.diag(cell)), rtol=0, atol=1e-4 * np.abs(cell).max()):
+        raise InputError(f"{path}: expected an orthogonal box, periodic in all three dimensions ({PAGE})")
+    return np.diag(cell).copy()
+
+
+def _lammps_dump(path: Path, species: Species) -> Iterator[Configuration]:
+    """Read a dump, sorted by id. (ASE takes elements only, and ours are named A and B.)"""
+    with _text(path) as file:
+        for line in file:
+            if line.startswith("ITEM: UNITS") and (units := next(file).strip()) != "lj":
+                raise InputError(f"{path}: units {units}, expected lj")
+            if line.startswith("ITEM: NUMBER OF ATOMS"):
+                n = int(next(file))
+            if line.startswith("ITEM: BOX BOUNDS"):
+                flags, bounds = line.split()[-3:], np.loadtxt(list(itertools.islice(file, 3)), ndmin=2)
+            if line.startswith("ITEM: ATOMS"):
+                names = line.split()[2:]
+                rows = np.array([row.split() for row in itertools.islice(file, n)])
+                if rows.shape != (n, len(names)):
+                    raise InputError(f"{path}: {len(rows)} particles, expected {n}: truncated or damaged")
+                columns = dict(zip(names, rows.T, strict=True))
+                order = np.argsort(columns["id"].astype(int)) if "id" in columns else np.arange(n)
+                low, edges = bounds[:, 0], bounds[:, 1] - bounds[:, 0]
+                tilted = bounds[:, 2:].any()
+                edges = _edges(path, np.diag(edges), all(flag == "pp" for flag in flags) and not tilted)
+                form = next((form for form in ("xu", "x", "xsu", "xs") if form in columns), "x")
+                places = np.stack([columns[axis + form[1:]] for axis in "xyz"], axis=1).astype(np.float64)
+                if "s" in form:
+                    places = low + edges * places
+                kinds = [columns[name][order] for name in ("element", "type") if name in columns]
+                yield Configuration(places[order], _types(path, species, *kinds), edges)
+
+
+def _lammps_data(path: Path, species: Species) -> Iterator[Configuration]:
+    import ase.io
+
+    text = _whole_text(path)
+    if int(re.findall(r"(\d+)\s+atoms", text)[0]) > len(text):
+        raise InputError(f"{path}: claims more particles than it can hold")
+    labels = re.search(r"^\s*Atom Type Labels\s*\n\s*\n((?:\s*\d+\s+\S+.*\n)+)", text, re.M)
+    # ASE would guess elements from masses, and does not sort names: numbers for both, sorted here.
+    types = {number: number for number in range(1, 100)}
+    found = next(ase.io.iread(io.StringIO(text), format="lammps-data", sort_by_id=False, Z_of_type=types))
+    names = found.numbers.astype(str)
+    if labels:
+        named = dict(line.split()[:2] for line in labels[1].splitlines() if line.strip())
+        names = np.array([named[name] for name in names])
+    order = np.argsort(found.arrays["id"])
+    edges = _edges(path, found.cell.array, True)
+    yield Configuration(found.positions[order], _types(path, species, names[order]), edges)
+
+
+def _xyz(path: Path, species: Species) -> Iterator[Configuration]:
+    """Read extended XYZ, and RUMD's with its comments translated."""
+    import ase.io
+
+    text = re.sub(r"^(\s*\d+[ \t]*\n)(.*)$", lambda two: two[1] + _comment(two[2]), _whole_text(path), flags=re.M)
+    for found in ase.io.iread(io.StringIO(text), index=":", format="extxyz"):
+        edges = _edges(path, found.cell.array, found.pbc.all() and found.cell.volume > 0)
+        names = [found.arrays[name].astype(str) for name in ("name", "type") if name in found.arrays]
+        if not names:
+            raise InputError(f"{path}: no column of species, expected one, as species:S:1 ({PAGE})")
+        temperature = found.info.get("temperature")
+        known = float(temperature) if isinstance(temperature, int | float) else None
+        yield Configuration(found.positions, _types(path, species, *names), edges, known)
+
+
+def _comment(line: str) -> str:
+    """Return a comment line as ASE understands it; it takes a column `species` for elements, and ours are A and B."""
+    if box := re.search(r"sim_box=RectangularSimulationBox,([^,\s]+),([^,\s]+),([^,\s]+)", line):
+        form = re.compile(r"columns=type,x,y,z(?:,(\S+))?")
+        if not (others := form.search(line)):
+            raise ValueError("a comment of RUMD without columns=type,x,y,z")
+        columns = ":".join(["name:S:1:pos:R:3", *(f"{name}:R:1" for name in (others[1] or "").split(",") if name)])
+        return f'Lattice="{box[1]} 0 0 0 {box[2]} 0 0 0 {box[3]}" Properties={columns}'
+    line = line if "Properties=" in line else f"{line} Properties=species:S:1:pos:R:3"
+    return re.sub(r"\bspecies:S:1", "name:S:1", line)
+
+
+def _mdtraj(path: Path, species: Species) -> Iterator[Configuration]:
+    """Read a file with a topology; the particle type is the atom's name."""
     import mdtraj
 
-    provenance.note_input(path)
-    try:
-        frame = mdtraj.load(str(path))[-1]
-    except Exception as error:  # mdtraj raises nearly anything, by format.
-        raise InputError(
-            f"{path}: not a configuration: expected a file of ours, a public .pickle or .npz, or one that mdtraj "
-            f"reads with its topology ({type(error).__name__}: {error})"
-        ) from None
-    if frame.unitcell_lengths is None or not np.allclose(frame.unitcell_angles, 90, atol=1e-3):
-        raise InputError(f"{path}: expected an orthogonal periodic box")
-    names = [atom.name.upper() for atom in frame.topology.atoms]
-    unknown = sorted(set(names) - {"A", "B"})
-    if unknown:
-        raise InputError(f"{path}: particle type {unknown[0]!r}, expected atoms named A or B")
-    return Configuration(
-        positions=frame.xyz[0].astype(np.float64),
-        types=np.array([name == "B" for name in names], dtype=np.int8),
-        box=frame.unitcell_lengths[0].astype(np.float64),
-    )
+    beside = [path.with_suffix(suffix) for suffix in (".pdb", ".gro")]
+    topology = next((str(file) for file in beside if file.is_file()), None)
+    with warnings.catch_warnings(action="ignore"):
+        found = mdtraj.load(str(path), **({"top": topology} if path.suffix in WITHOUT_TOPOLOGY and topology else {}))
+    # A cell too dense for atoms mdtraj takes for none.
+    units = "; PDB counts in angstrom, 10 of which are 1 sigma" if path.name.endswith((".pdb", ".pdb.gz")) else ""
+    if found.unitcell_lengths is None or not np.allclose(found.unitcell_angles, 90, atol=1e-3):
+        raise InputError(f"{path}: expected an orthogonal periodic box{units} ({PAGE})")
+    kinds = _types(path, species, np.array([atom.name for atom in found.topology.atoms]))
+    for positions, box in zip(found.xyz.astype(np.float64), found.unitcell_lengths.astype(np.float64), strict=True):
+        if units and len(kinds) > DENSEST * box.prod():
+            raise InputError(f"{path}: density {len(kinds) / box.prod():.4g}{units} ({PAGE})")
+        yield Configuration(positions, kinds, box)

@@ -12,6 +12,8 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike
 
+from simulate.liquid.box import wrap
+from simulate.liquid.configuration import Configuration
 from simulate.stage.command import InputError
 
 Layout = Mapping[str, tuple[str | int, ...]]
@@ -33,7 +35,9 @@ LAYOUTS: dict[str, Layout] = {
     "relaxation_run": {"types": ("N",), "box": (3,), "time": ("F",), "positions": ("F", "N", 3)},
     "relaxation": {name: ("K",) for name in ("time", "F_s", "F_s_error", "msd")}
     | {"tau_alpha": (), "sampling_time": ("M",)},
-    "isoconfigurational": _STRUCTURE | {"time": ("M",), "trajectory_target_positions": ("M", "R", "N", 3)},
+    # Where only propensities were published, they stand in place of the runs.
+    "isoconfigurational": _STRUCTURE
+    | {"time": ("M",), "trajectory_target_positions": ("M", "R", "N", 3), "propensity": ("M", "N")},
     "propensity": {"types": ("N",)} | _MEASURED,
     "prediction": _STRUCTURE | {"time": ("M",), "propensity": ("M", "N")},
     "graphs": {"time": ("M",)},
@@ -48,7 +52,7 @@ PREDICTION: Layout = {"prediction": ("M", "N")}
 # Numbers that are never NaN or infinite in a good file.
 FINITE = {
     *("positions", "inherent_positions", "trajectory_target_positions", "box"),
-    *("propensity", "standard_error", "prediction", "inherent_energy", "sampling_time", "F_s"),
+    *("propensity", "prediction", "inherent_energy", "sampling_time", "F_s"),
 }
 # Positions farther out than this, in sigma, have lost the digits that tell neighbours apart in single precision.
 FARTHEST = 1e5
@@ -75,7 +79,8 @@ def check(where: str, group: h5py.Group, layout: Layout) -> None:
         if len(item.shape) != len(shape) or any(
             size != wanted for size, wanted in zip(item.shape, expected, strict=True) if isinstance(wanted, int)
         ):
-            raise InputError(f"{where}: {name} has shape {item.shape}, expected {_text(expected)}")
+            flat = "; three-dimensional only" if expected[-1:] == (3,) and item.shape[-1:] == (2,) else ""
+            raise InputError(f"{where}: {name} has shape {item.shape}, expected {_text(expected)}{flat}")
         known |= {letter: size for letter, size in zip(shape, item.shape, strict=True) if isinstance(letter, str)}
     for name, check_values in (("types", types), ("box", box)):
         if name in group and name in layout:
@@ -84,6 +89,32 @@ def check(where: str, group: h5py.Group, layout: Layout) -> None:
 
 def _text(shape: tuple[str | int, ...]) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def configuration(found: Configuration, path: str | Path) -> Configuration:
+    """Return the configuration, or raise InputError for shapes, types or numbers that cannot be right."""
+    n = len(found.types)
+    if n == 0:
+        raise InputError(f"{path}: holds no particles")
+    if found.types.ndim != 1:
+        raise InputError(f"{path}: types have shape {found.types.shape}, expected (N,)")
+    for name in ("positions", "inherent_positions"):
+        array = getattr(found, name)
+        if array is not None:
+            if array.shape != (n, 3):
+                flat = "; three-dimensional only" if array.shape == (n, 2) else ""
+                raise InputError(f"{path}: {name} have shape {array.shape}, expected ({n}, 3){flat}")
+            finite(name, array, str(path))
+    if n > 3 and (np.ptp(found.positions, axis=0) == 0).any():
+        raise InputError(f"{path}: all particles lie in one plane; three-dimensional only")
+    found.box, found.types = box(found.box, str(path)), types(found.types, str(path))
+    wrapped = wrap(found.positions, found.box)
+    _, first, count = np.unique(wrapped, axis=0, return_index=True, return_counts=True)
+    if len(first) < n:
+        place = wrapped[first[count > 1][0]]
+        same = np.flatnonzero((wrapped == place).all(axis=1))
+        raise InputError(f"{path}: particles {same[0]} and {same[1]} are at the same place, expected N different ones")
+    return found
 
 
 def types(found: ArrayLike, where: str) -> np.ndarray:

@@ -162,7 +162,7 @@ def text(path: str | Path) -> Iterator[TextIO]:
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         yield file
     with replacing(sidecar(path)) as temporary:
-        temporary.write_text(json.dumps(provenance.of(path), indent=1) + "\n")
+        temporary.write_text(json.dumps(provenance.of(path), indent=1) + "\n", encoding="utf-8")
 
 
 def sidecar(path: str | Path) -> Path:

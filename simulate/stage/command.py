@@ -21,6 +21,11 @@ def check_file(path: str | Path) -> None:
         raise InputError(f"{path}: no such file")
 
 
+def warn(message: str) -> None:
+    """Say in one line what a user should know of a result that is given all the same."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
 def about(name: object) -> Iterator[None]:
     """Say in front of any user error that arises here which file it is about."""

@@ -11,9 +11,8 @@ from learn.data import dataset
 from learn.models import checkpoint
 from learn.models.linear import model as linear
 from learn.models.model import Task
-from simulate import published
 from simulate.files import formats as configuration
-from simulate.files import store
+from simulate.files import public, store
 from simulate.liquid import kob_andersen
 from simulate.liquid.statistics import correlation
 from simulate.stage.command import InputError
@@ -183,8 +182,9 @@ def test_the_pretrained_model_fits_a_public_configuration(reference):
     path = reference / "botan" / "isoconfig_N4096T0.44_2_tc07.npz"
     trained = checkpoint.load(predict.model_path(predict.DEFAULT))
     structure = configuration.read(path)
-    ensemble = published.read_botan(path)
-    measured = np.linalg.norm(ensemble.targets[0].astype(float) - ensemble.positions, axis=-1).mean(axis=0)
+    measured = np.linalg.norm(public.ensemble(path).targets[0].astype(float) - structure.positions, axis=-1).mean(
+        axis=0
+    )
     predicted = trained.predict(structure)[0]
     for species in (0, 1):
         of = structure.types == species
