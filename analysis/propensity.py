@@ -72,7 +72,7 @@ def read(path: str | Path, time: float | None = None) -> tuple[Propensity, np.nd
     if path.suffix not in public.SUFFIXES:
         return _read_ours(path)
     command.check_file(path)
-    found = public.ensemble(path, time)
+    found = public.ensemble(path, None if time is None else [time])
     types, settings = found.start.types, {"temperature": found.start.temperature}
     if found.propensity is not None:
         return of_published(found.time, found.propensity), types, settings | {"n_runs": None}

@@ -4,6 +4,7 @@
 `inherent.h5` of every sample folder. An archive (`learn/data/archive.py`) in place of folders brings all that it holds.
 """
 
+import hashlib
 from pathlib import Path
 
 import h5py
@@ -12,6 +13,7 @@ import numpy as np
 from learn.data import archive, splits
 from learn.data.graph import CUTOFF, build
 from simulate.files import store
+from simulate.liquid.box import wrap
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
@@ -59,7 +61,8 @@ def collect(
 
     Where times were chosen by F_s in each configuration, they differ (up to TIME_SPREAD): the time of the file is then
     their mean, and every sample keeps its own beside.
-    Raises InputError where two samples share a name or an identity, their times differ, or a split is empty.
+    Raises InputError where two samples share a name, an identity or their positions, their times differ, or a split is
+    empty.
     """
     names = [source.resolve().name for source in sources]
     for what in (names, identities):
@@ -69,9 +72,13 @@ def collect(
     chosen = {name: splits.split(identity, validation, test) for name, identity in zip(names, identities, strict=True)}
     splits.check(chosen.values(), str(output))
     settings = {"cutoff": cutoff, "validation": validation, "test": test}
+    seen: dict[bytes, Path] = {}
     with store.create(output, "graphs", settings) as file, command.progress(len(names), "graphs", "sample") as bar:
         for name, identity, source in zip(names, identities, sources, strict=True):
             sample = read_sample(source)
+            places = np.rint(wrap(sample["positions"], sample["box"]) * 1000).astype(np.int32).tobytes()
+            if (first := seen.setdefault(hashlib.sha256(places).digest(), source)) is not source:
+                raise InputError(f"{source}: has the positions of {first}; expected every configuration once")
             _append(file, name, sample, cutoff, source)
             file[name].attrs["identity"] = identity
             file[name].attrs["split"] = chosen[name]

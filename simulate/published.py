@@ -4,22 +4,22 @@ from pathlib import Path
 
 import numpy as np
 
-from simulate.files import folder, public, store
+from simulate.files import public, store
 from simulate.files.public import Ensemble
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
 
 def converted(
-    path: str | Path, temperature: float | None, time: float | None, is_values: list[float] | None
+    path: str | Path, temperature: float | None, times: list[float] | None, is_values: list[float] | None
 ) -> Ensemble:
     """Return a public file's ensemble at a known temperature, at the times where F_s takes `is_values` (None: all).
 
-    `time` is that of a BOTAN file, or the one of a GlassBench file to take. Raises InputError where the temperature or
+    `times` is that of a BOTAN file, or those to take of a GlassBench file. Raises InputError where the temperature or
     the time is unknown, the temperature is another than the one the file or its name carries, or a value is absent or
     no other than the one before.
     """
-    ensemble = public.ensemble(path, time, temperature)
+    ensemble = public.ensemble(path, times, temperature)
     if np.isnan(ensemble.time).any():
         raise InputError(f"{path}: the file does not carry its time, expected --time")
     known = ensemble.start.temperature
@@ -49,14 +49,14 @@ def main() -> None:
     parser.add_argument("--ensemble", required=True, help="output: its isoconfigurational runs, or its propensities")
     parser.add_argument("--temperature", type=options.positive, help="where file and name carry none, else theirs")
     parser.add_argument(
-        "--time", type=options.positive, help="of a BOTAN file's runs, or the one to take of GlassBench"
+        "--time", type=options.positive, nargs="+", help="of a BOTAN file, or those of GlassBench to take"
     )
     parser.add_argument("--is-values", type=options.positive, nargs="+", help="only the times with these F_s")
     arguments = parser.parse_args()
     command.check_file(arguments.input)
     found = converted(arguments.input, arguments.temperature, arguments.time, arguments.is_values)
     settings = options.settings(arguments, leave_out=("sample", "ensemble"))
-    settings |= {"temperature": found.start.temperature, "split": folder.given_split(Path(arguments.input))}
+    settings |= {"temperature": found.start.temperature}
     if arguments.is_values is not None:
         settings["is_values"] = sorted(arguments.is_values, reverse=True)
     start = {"positions": found.start.positions, "types": found.start.types, "box": found.start.box}

@@ -55,7 +55,7 @@ def described(path: Path, time: float, cache: Path | None) -> Described:
     """Read, minimise and describe one configuration; inherent positions are kept in `cache` where given."""
     from simulate.liquid.minimisation import inherent_structure
 
-    ensemble = public.ensemble(path, time)
+    ensemble = public.ensemble(path, [time])
     start = ensemble.start
     kept = None if cache is None else cache / f"{path.stem}.inherent.h5"
     if kept is not None and kept.is_file():

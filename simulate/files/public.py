@@ -11,6 +11,7 @@ A pickle can run code when it is opened, so it is opened by a loader that admits
 
 import pickle
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,22 +68,22 @@ def configuration(path: str | Path) -> Configuration:
     return _of_pickle(load_pickle(path), path)
 
 
-def ensemble(path: str | Path, time: float | None = None, temperature: float | None = None) -> Ensemble:
+def ensemble(path: str | Path, times: Sequence[float] | None = None, temperature: float | None = None) -> Ensemble:
     """Return the ensemble of a public file; its times are increasing.
 
-    `time` is that of a BOTAN file, which does not carry it (NaN where not given), and of GlassBench the one of ten to
+    `times` is the one of a BOTAN file, which does not carry it (NaN where not given), and of GlassBench which of ten to
     return (None: all); `temperature` instead of one that the name of a GlassBench file does not tell.
     """
     if Path(path).suffix != ".npz":
-        if time is not None:
-            raise InputError(f"{path}: time {time:g}: the file carries its own times; expected none, or values of F_s")
+        if times is not None:
+            raise InputError(f"{path}: time {times[0]:g}: the file carries its own times, expected values of F_s")
         return _bapst(load_pickle(path), path)
     content = _load_npz(path, ("types", "initial_positions", "initial_positions_inherent", "positions", "md_prop"))
     start = _of_npz(content, path)
     if "positions" not in content:
-        return _glassbench(content, start, path, time, temperature if start.temperature is None else start.temperature)
+        return _glassbench(content, start, path, times, temperature if start.temperature is None else start.temperature)
     targets = _numbers(content, "positions", path, np.float32)[np.newaxis]
-    return _checked(Ensemble(start, np.array([np.nan if time is None else time]), targets), path)
+    return _checked(Ensemble(start, np.array([np.nan] if times is None else times), targets), path)
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -196,7 +197,7 @@ def _compare(start: Configuration, targets: np.ndarray, told: np.ndarray, path: 
 
 
 def _glassbench(
-    content: dict, start: Configuration, path: str | Path, wanted: float | None, temperature: float | None
+    content: dict, start: Configuration, path: str | Path, wanted: Sequence[float] | None, temperature: float | None
 ) -> Ensemble:
     if "md_prop" not in content:
         raise InputError(f"{path}: holds a configuration, but neither runs ('positions') nor propensities ('md_prop')")
@@ -210,10 +211,11 @@ def _glassbench(
     found = _checked(found, path)
     if wanted is None:
         return found
-    chosen = np.flatnonzero(np.isclose(found.time, wanted, rtol=1e-3, atol=0))
-    if len(chosen) == 0:
-        raise InputError(f"{path}: no time {wanted:g}, expected one of {', '.join(f'{t:g}' for t in times)}")
-    return found.at(chosen)
+    same = np.isclose(found.time, np.reshape(wanted, (-1, 1)), rtol=1e-3, atol=0)
+    if not same.any(axis=1).all():
+        absent = wanted[int(same.any(axis=1).argmin())]
+        raise InputError(f"{path}: no time {absent:g}, expected one of {', '.join(f'{t:g}' for t in times)}")
+    return found.at(np.flatnonzero(same.any(axis=0)))
 
 
 def _checked(found: Ensemble, path: str | Path, lacking: str = "") -> Ensemble:

@@ -123,7 +123,14 @@ def test_public_folder_of_other_files(in_process, tmp_path):
 def test_public_files_of_several_temperatures_say_which(in_process, tmp_path):
     (tmp_path / "a_T0.44.npz").touch()
     _, output = in_process("--config", f"published={{folder: {tmp_path}}}", "temperatures=[0.44, 0.5]", "times=[4120]")
-    assert errors(output)[0].startswith("error: configuration: temperatures: no public file has T0.500 in its name")
+    assert errors(output)[0].startswith("error: configuration: published.folder: ")
+    assert "no public file has T0.500 in its name" in output
+
+
+def test_times_of_public_files_are_asked_for_as_they_carry_them(in_process, tmp_path):
+    (tmp_path / "a.pickle").touch()
+    _, output = in_process("--config", f"published={{folder: {tmp_path}}}", "temperatures=[0.44]", "times=[4120]")
+    assert errors(output)[0].startswith("error: configuration: times: 4120: .pickle files carry their own times")
 
 
 def test_controls_never_go_on_from_trained_weights(in_process, tmp_path):

@@ -96,10 +96,13 @@ def test_copies_in_two_splits_are_found(sample_folders, structure, write_sample,
     """The content decides, not the name: s0000 (test) is written again, wrapped differently, as s0001 (train)."""
     positions, _, box = structure(0)
     write_sample(tmp_path / "s0001", 0, positions=positions + box * [1, -2, 0])
-    path = tmp_path / "graphs.h5"
-    collect(
-        [sample_folders[0], tmp_path / "s0001", sample_folders[2]], ["s0000", "s0001", "s0002"], path, 2.0, 0.15, 0.2
-    )
+    names, path = ["s0000", "s0001", "s0002"], tmp_path / "graphs.h5"
+    with pytest.raises(InputError, match=r"s0001: has the positions of .*s0000"):
+        collect([sample_folders[0], tmp_path / "s0001", sample_folders[2]], names, path, 2.0, 0.15, 0.2)
+    collect(sample_folders[:3], names, path, 2.0, 0.15, 0.2)
+    with h5py.File(path, "a") as file:
+        for name in ("positions", "types"):
+            file["s0001"][name][...] = file["s0000"][name][()]
     with pytest.raises(InputError, match="same configuration"):
         dataset.check_separate(path)
 

@@ -156,7 +156,7 @@ def test_names_that_do_not_tell(liquid, tmp_path, monkeypatch, capsys):
     assert told == pytest.approx(energy.summary(liquid, None)["energy_per_particle"], abs=1e-4)
     # By number the smaller one is A, which fits only where there are more of it.
     (tmp_path / "dump").write_text(dump(liquid, "id type x y z", names="21"))
-    with pytest.raises(InputError, match="types 1 2, expected .* more of the smaller; --species"):
+    with pytest.raises(InputError, match=r"types 1 2, expected .* more of the smaller; --species"):
         formats.read(tmp_path / "dump")
     same(formats.read(tmp_path / "dump", {"2": 0, "1": 1}), liquid, 5)
 

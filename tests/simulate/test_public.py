@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import propensity
+from learn.data import splits
 from simulate import energy, published
 from simulate.files import folder, formats, public, store
 from simulate.stage.command import InputError
@@ -85,11 +86,10 @@ def test_glassbench(tmp_path, monkeypatch):
     assert whole.time.tolist() == list(TIMES)
     np.testing.assert_array_equal(whole.propensity, told)
     outputs = ("--sample", tmp_path / "s.h5", "--ensemble", tmp_path / "e.h5")
-    stages.call(monkeypatch, published.main, path, *outputs, "--time", 4120)
-    np.testing.assert_array_equal(store.read(tmp_path / "e.h5")["propensity"], told[6:7])
-    assert store.read(tmp_path / "s.h5").settings["split"] == "test"
+    stages.call(monkeypatch, published.main, path, *outputs, "--time", 13, 4120)
+    np.testing.assert_array_equal(store.read(tmp_path / "e.h5")["propensity"], told[[2, 6]])
     with pytest.raises(InputError, match=r"no time 4000, expected one of 0\.13, 1\.3"):
-        public.ensemble(path, 4000)
+        public.ensemble(path, [130, 4000])
     # Its times follow from the temperature: known from the name, or told.
     glassbench(tmp_path / "other.npz")
     with pytest.raises(InputError, match="known at the temperatures"):
@@ -114,26 +114,53 @@ def test_a_time_for_files_that_carry_theirs_is_refused(tmp_path, monkeypatch):
 
 
 FOLDERS = {
-    "two times": (["N4T0.44_1_tc05.npz", "N4T0.44_2_tc07.npz"], "several times by their names .tc05, tc07"),
+    "two times": (["N4T0.44_1_tc05.npz", "N4T0.44_2_tc07.npz"], r"several times by their names \(tc05: .* tc07: "),
     "a time, and none": (["N4T0.44_1_tc05.npz", "N4T0.44_2.npz"], "several times by their names"),
-    "one configuration twice": (["a.pickle", "a.pkl"], r"one configuration twice .*a\.pickle and a\.pkl"),
+    "two times of a configuration": (["N4T0.44_1_tc05.npz", "N4T0.44_1_tc07.npz"], "several times by their names"),
+    "one configuration twice": (["a.pickle", "b/a.pkl"], r"one configuration twice .*a\.pickle and b/a\.pkl"),
     "two formats": (["a.pickle", "b.npz"], "files of one format"),
-    "subfolders only": (["train/a.npz", "test/b.npz", "notes/c.txt"], "no .npz and no .pickle file; .* test, train"),
-    "nothing": (["notes.txt"], "holds no .npz and no .pickle file$"),
+    "split already": (["train/a.npz", "test/b.npz", "notes/c.txt"], "lie in test and train; expected one of them"),
+    "another temperature": (["T0.56/a_T0.56.npz"], r"no public file has T0\.440"),
+    "nothing": (["notes.txt"], r"holds no archive .*, no .npz and no .pickle file$"),
 }
+
+
+def laid(folder, names):
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).touch()
 
 
 @pytest.mark.parametrize("wrong", FOLDERS)
 def test_folders_that_are_refused(wrong, tmp_path):
     names, message = FOLDERS[wrong]
-    for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
+    laid(tmp_path, names)
     with pytest.raises(InputError, match=message):
-        folder.public_files(tmp_path)
+        folder.public_files(tmp_path, 0.44)
 
 
-def test_folders_that_are_fine(reference, tmp_path):
-    assert len(folder.public_files(reference / "botan")) == 10
-    assert [folder.given_split(tmp_path / f"N4096T0.44_{i}.npz") for i in (1, 400, 401)] == ["train", "train", "test"]
-    assert folder.given_split(tmp_path / "isoconfig_N4096T0.44_401_tc07.npz") is None
+def test_folders_that_are_fine(tmp_path):
+    """BOTAN and GlassBench as they come; the latter keeps its test set, wherever its files lie."""
+    laid(tmp_path / "botan", [f"isoconfig_N4096T0.44_{number}_tc07.npz" for number in range(3)])
+    assert len(folder.public_files(tmp_path / "botan", 0.44)) == 3
+    laid(
+        tmp_path / "bench", ["T0.44/train/N4096T0.44_1.npz", "T0.44/test/N4096T0.44_401.npz", "T0.56/N4096T0.56_2.npz"]
+    )
+    files = folder.public_files(tmp_path / "bench", 0.44, alone=False)
+    assert [splits.split(file.name, 0.0, 0.9) for file in files] == ["test", "train"]
+    assert splits.split("N4096T0.44_7.npz", 0.99, 0.0) == "validation"
+
+
+WRONG_TIMES = {
+    "a.pickle": ([4120], ["F_s 0.9", 13.0], ["0.5 tau_alpha"]),
+    "a.npz": (["F_s 0.5"], [13, 4120]),
+}
+
+
+def test_times_that_files_cannot_be_asked_for(tmp_path):
+    for name, wrong in WRONG_TIMES.items():
+        for times in wrong:
+            with pytest.raises(InputError, match="expected"):
+                folder.check_times([tmp_path / name], times)
+    folder.check_times([tmp_path / "a.pickle"], ["F_s 0.9", "1 tau_alpha"])
+    folder.check_times([tmp_path / "N4096T0.44_1.npz"], [13, 4120])

@@ -10,6 +10,8 @@ import yaml
 
 import analysis.accounts.costs as costs
 from learn.data.splits import split
+from simulate.files import folder as public_folder
+from simulate.stage.command import InputError
 
 # The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
 POTENTIAL_CUTOFF = 2.5
@@ -18,6 +20,14 @@ POTENTIAL_CUTOFF = 2.5
 def refuse(key, message):
     """End before any work, with one line that names the key."""
     sys.exit(f"error: configuration: {key}: {message}")
+
+
+def asked(key, function, *arguments):
+    """What a function returns; what it refuses is said of the key."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        refuse(key, error)
 
 
 def typed(value):
@@ -61,6 +71,9 @@ def check_sense():
         refuse("temperatures", f"{temperatures}: expected at most three decimals")
     for times in TIMES.values():
         check_times(list(times.values()))
+    if PUBLISHED and not KEPT:
+        for temperature, files in PUBLISHED.items():
+            asked("times", public_folder.check_times, list(files.values()), list(TIMES[temperature].values()))
     edge = (config["liquid"]["particles"] / config["liquid"]["density"]) ** (1 / 3)
     reach = max(POTENTIAL_CUTOFF, config["graph"]["cutoff"])
     if "published" not in config and edge <= 2 * reach:
@@ -140,12 +153,8 @@ def kept():
     if not files:
         return {}
     from learn.data import archive
-    from simulate.stage.command import InputError
 
-    try:
-        return {file: archive.contents(file) for file in files}
-    except InputError as error:
-        refuse("published.folder", error)
+    return {file: asked("published.folder", archive.contents, file) for file in files}
 
 
 def kept_files(temperature):
@@ -162,33 +171,23 @@ def kept_files(temperature):
 
 
 def published_files(temperature):
-    """The public files of a temperature by sample, in order of their names; sample s0000 is the first.
-
-    Where there are several temperatures, a file's name or that of its folder says which it has (T0.44).
-    """
-    folder = Path(config["published"]["folder"])
-    files = sorted(
-        file for kind in ("npz", "pickle") for file in [*folder.glob(f"*.{kind}"), *folder.glob(f"*/*.{kind}")]
-    )
-    if not files:
-        refuse("published.folder", f"{folder} holds no archive (.h5), no .npz and no .pickle file")
-    if len(config["temperatures"]) > 1:
-        named = {file: re.search(r"T(\d+\.\d+)", str(file.relative_to(folder))) for file in files}
-        files = [file for file in files if named[file] and temperature_name(float(named[file][1])) == temperature]
-        if not files:
-            refuse("temperatures", f"no public file has {temperature} in its name or in that of its folder")
+    """The public files of a temperature by sample, in order of their names; sample s0000 is the first."""
+    alone = len(TEMPERATURES) == 1
+    where = Path(config["published"]["folder"])
+    files = asked("published.folder", public_folder.public_files, where, TEMPERATURES[temperature], alone)
     return {f"s{number:04d}": file for number, file in enumerate(files)}
 
 
 def published_times(wildcards):
-    """Which of their times to take from public files: those with given F_s, or the one that the .npz format has."""
+    """Which of their times to take from public files: those with given F_s, or by number."""
     times = list(TIMES[wildcards.temperature].values())
-    if [isinstance(t, str) for t in times] == [False]:
-        return f"--time {times[0]}"
-    values = [t.removeprefix("F_s ") if t != "1 tau_alpha" else f"{math.exp(-1):.8f}" for t in map(str, times)]
-    if any(not re.fullmatch(r"0\.\d+", value) for value in values):
-        refuse("times", f"{times}: with public files, expected one number (.npz), or 'F_s X' and '1 tau_alpha'")
-    return f"--is-values {' '.join(values)}"
+    if not any(isinstance(time, str) for time in times):
+        return f"--time {' '.join(map(str, times))}"
+    return f"--is-values {' '.join(value_of_F_s(time) for time in times)}"
+
+
+def value_of_F_s(time):
+    return f"{math.exp(-1):.8f}" if time == "1 tau_alpha" else time.removeprefix("F_s ")
 
 
 def identities(temperature):
