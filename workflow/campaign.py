@@ -110,7 +110,7 @@ def main() -> None:
             wanted = {f"s{number:04d}" for number in range(first, min(first + STEP, samples))} - held
             left = float(os.environ["CAMPAIGN_ENDS"]) - time.time()
             if wanted and left > 0:
-                folder = results.relative_to(ROOT) / name / "samples"
+                folder = f"{config['pathvars']['results']}/{name}/samples"
                 files = [f"{folder}/{s}/{kind}.h5" for s in sorted(wanted) for kind in ("propensity", "inherent")]
                 run(files, arguments.configfile, samples, jobs, left)
     for name in names:
