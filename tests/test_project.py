@@ -98,7 +98,7 @@ def test_rooms_know_only_whom_they_may(room, unknown):
     "path", sorted([ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]), ids=lambda path: path.name
 )
 def test_rules_import_neither_torch_nor_openmm(path):
-    """Every cluster job reads the rules again. What they import of ours is tested above; functions may where they must."""
+    """Every cluster job reads the rules again. What they import is tested above; functions may where they must."""
     found = set(re.findall(r"^(?:import|from) (\w+(?:\.\w+)*)", path.read_text(), re.MULTILINE))
     assert not {name.split(".")[0] for name in found} & {"torch", "openmm"}
     assert {name for name in found if name.startswith(("simulate", "learn", "analysis"))} <= {
