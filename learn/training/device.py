@@ -1,13 +1,17 @@
 """Where networks compute: an NVIDIA GPU where torch finds one, else the processor."""
 
+import os
 import sys
 from dataclasses import dataclass
 
 import torch
 
+from simulate.stage import options
 from simulate.stage.command import InputError
 
 CHOICES = ("auto", "cpu", "cuda")
+# What the machine's variable means to torch; another platform of OpenMM's leaves the choice.
+SAID = {"cpu": "cpu", "CPU": "cpu", "Reference": "cpu", "gpu": "cuda", "CUDA": "cuda"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,11 @@ class Device:
 
 
 def choose(name: str = "auto") -> Device:
-    """Return the device called `name`; with "auto", the GPU where there is one. Raises InputError where it fails."""
+    """Return the device called `name`; with "auto", what SUPERCOOLED_DEVICE says, or else the GPU where there is one.
+
+    Raises InputError where it fails.
+    """
+    name = SAID.get(os.environ.get(options.DEVICE, ""), "auto") if name == "auto" else name
     if name == "cpu":
         return Device(torch.device("cpu"), "cpu", "requested")
     reason = _failure()

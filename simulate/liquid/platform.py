@@ -1,10 +1,15 @@
-"""Where OpenMM computes: a GPU platform where one works, else the CPU; chosen by trying."""
+"""Where OpenMM computes: a GPU platform where one works, else the CPU; chosen by trying.
 
+The variable SUPERCOOLED_DEVICE says it for all stages of a machine: cpu, gpu, or the name of a platform.
+"""
+
+import os
 import sys
 from dataclasses import dataclass
 
 import openmm
 
+from simulate.stage import options
 from simulate.stage.command import InputError
 
 # Fastest first. The Reference platform is double precision on one core, for comparisons only.
@@ -27,21 +32,24 @@ class Device:
 
 
 def choose(name: str = "auto", precision: str = "mixed") -> Device:
-    """Return the platform called `name`, or with "auto" the fastest that can make a context here.
+    """Return the platform called `name`: with "gpu" the fastest of a GPU here, with "auto" that or else the CPU.
 
-    `precision` (single, mixed, double) counts on GPUs. OpenCL is taken on its own accord only where its device is a
-    GPU. Raises InputError for a platform that is absent or does not work.
+    In place of "auto", the environment may say another name. `precision` (single, mixed, double) counts on GPUs. OpenCL
+    is taken on its own accord only where its device is a GPU. Raises InputError where none is there or works.
     """
-    if name != "auto":
+    name = os.environ.get(options.DEVICE, "auto") if name == "auto" else name
+    kinds = {"auto": PREFERENCE, "gpu": DEVICES, "cpu": ("CPU",)}
+    if name not in kinds:
         if name not in available():
-            raise InputError(f"platform: {name!r}, expected auto or one of those available: {', '.join(available())}")
+            known = ", ".join(available())
+            raise InputError(f"platform: {name!r}, expected auto, cpu, gpu or one of those available: {known}")
         device, reason = _try(name, precision)
         if device is None:
             raise InputError(f"platform: {name} does not work here ({reason})")
         device.why = "requested"
         return device
     failures: list[str] = []
-    for candidate in PREFERENCE:
+    for candidate in kinds[name]:
         device, reason = _try(candidate, precision) if candidate in available() else (None, "not installed")
         if device is not None and candidate == "OpenCL" and not _is_gpu(device):
             reason, device = f"{device.label} is no GPU", None
@@ -49,7 +57,7 @@ def choose(name: str = "auto", precision: str = "mixed") -> Device:
             device.why = "; ".join([*failures, "works"])
             return device
         failures.append(f"{candidate}: {reason}")
-    raise InputError(f"platform: OpenMM offers none that works ({'; '.join(failures)})")
+    raise InputError(f"platform: {name}: none works here ({'; '.join(failures)})")
 
 
 def announce(device: Device) -> None:

@@ -6,6 +6,9 @@ from typing import NoReturn
 
 from simulate.stage.command import InputError
 
+# Where all stages of a machine compute, where nothing else is said: auto, cpu, gpu, or a platform of OpenMM's.
+DEVICE = "SUPERCOOLED_DEVICE"
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, like every other user error."""
@@ -48,7 +51,7 @@ def natural(text: str) -> int:
 
 def add_platform(parser: argparse.ArgumentParser) -> None:
     """Add where OpenMM computes, and how often a run can be resumed."""
-    parser.add_argument("--platform", default="auto", help="auto, CPU, CUDA, HIP, OpenCL or Reference")
+    parser.add_argument("--platform", default="auto", help="auto, cpu, gpu, CUDA, HIP, OpenCL or Reference")
     parser.add_argument("--precision", default="mixed", choices=("single", "mixed", "double"), help="on GPUs")
     # Snakemake sets this variable to the cores of a job.
     cores = os.environ.get("OMP_NUM_THREADS", "1")

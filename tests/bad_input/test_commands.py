@@ -46,7 +46,7 @@ BAD = {
     "a time step that blows up": (
         f"{ENSEMBLE} --temperature 1 --runs 1 --times 50 --time-step 0.5", 2, "blew up at step .* smaller --time-step"),
     "a missing device": (
-        "simulate.inherent_structure sample.h5 out.h5 --platform Abacus", 2, "'Abacus', expected auto or one of those available"),
+        "simulate.inherent_structure sample.h5 out.h5 --platform Abacus", 2, "'Abacus', expected auto, cpu, gpu or one of those available"),
     "a device that is not here": (
         "simulate.inherent_structure sample.h5 out.h5 --platform HIP", 2, "platform: .*HIP"),
     "an unknown trajectory format": ("simulate.trajectory ensemble.h5 out.mp4", 2, "format '.mp4', expected .dcd or .xtc"),

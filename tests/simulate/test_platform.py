@@ -15,8 +15,20 @@ def test_auto_prefers_a_device_and_says_why():
 
 
 def test_absent_platform_is_refused_with_those_available():
-    with pytest.raises(InputError, match=r"'Metal', expected auto or one of those available: .*CPU"):
+    with pytest.raises(InputError, match=r"'Metal', expected auto, cpu, gpu or one of those available: .*CPU"):
         platform.choose("Metal")
+
+
+def test_the_environment_says_where_nothing_else_does(monkeypatch):
+    monkeypatch.setenv("SUPERCOOLED_DEVICE", "Reference")
+    assert platform.choose().name == "Reference"
+    assert platform.choose("cpu").name == "CPU"
+
+
+def test_a_gpu_that_is_not_here_is_refused(monkeypatch):
+    monkeypatch.setattr(platform, "available", lambda: ["Reference", "CPU"])
+    with pytest.raises(InputError, match=r"platform: gpu: none works here \(CUDA: not installed"):
+        platform.choose("gpu")
 
 
 @pytest.mark.parametrize(
