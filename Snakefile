@@ -15,8 +15,10 @@ include: "workflow/rules/source.smk"
 configfile: source("config.yaml")
 
 
+include: "workflow/rules/reading.smk"
 include: "workflow/rules/configuration.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/start.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/observables.smk"
 include: "workflow/rules/learn.smk"

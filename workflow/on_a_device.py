@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-STAGES = {f"simulate.{name}" for name in ("equilibrate", "relaxation", "isoconfigurational", "inherent")}
+STAGES = {f"simulate.{name}" for name in ("equilibrate", "relaxation_run", "isoconfigurational", "inherent_structure")}
 STAGES |= {"learn.train"}
 # CUDA and NVIDIA's OpenCL; HIP; AMD's OpenCL.
 VARIABLES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL")

@@ -84,18 +84,23 @@ def steps(config: Mapping, stage: str, temperature: float) -> float:
     length = {
         "equilibrate": protocol["melt_time"] + protocol["cooling_time"] + protocol["relaxation_times"] * tau_alpha,
         "relaxation_run": config["relaxation"]["duration"] * tau_alpha,
-        "isoconfigurational": config["runs"] * last_time(config, temperature),
+        "isoconfigurational": _whole_runs(config) * last_time(config, temperature),
     }
     return length[stage] / config["simulation"]["time_step"]
 
 
+def _whole_runs(config: Mapping) -> int:
+    """Return how many runs are made: supercells are whole."""
+    images: int = config["simulation"]["supercell"] ** 3
+    return -(-config["runs"] // images) * images
+
+
 def on_gpu(config: Mapping, stage: str, network: str = "") -> bool:
     """Return whether a stage's jobs compute on a GPU; training, of a `network`, where its speed there is known."""
-    if stage == "train":
-        known = "training_on_gpu" in config["machine"] and config["training"]["device"] != "cpu"
-        if not known or _network(config, network)["model"] != "bapst2020":
-            return False
-    return stage in ON_DEVICE and bool(config["machine"]["device"] == "gpu")
+    machine = config["machine"]
+    if stage == "train" and ("training_on_gpu" not in machine or _network(config, network)["model"] != "bapst2020"):
+        return False
+    return stage in ON_DEVICE and machine["device"] in ("gpu", "CUDA", "HIP", "OpenCL")
 
 
 def _network(config: Mapping, name: str) -> Mapping:

@@ -77,7 +77,7 @@ def test_training_is_counted_where_it_computes():
     assert rows["train"]["gpu_hours"] == pytest.approx(network)
     # The linear model has no use for one.
     assert rows["train"]["core_hours"] > 0
-    config["training"]["device"] = "cpu"
+    config["machine"]["device"] = "cpu"
     assert {row["gpu_hours"] for row in plan.table(config) if row["stage"] == "train"} == {0.0}
 
 

@@ -5,6 +5,8 @@ import yaml
 
 from analysis.figures import scores
 from learn import baselines
+from simulate.files import store
+from tests.bad_input import good
 from tests.conftest import ROOT
 from tests.workflow.conftest import snakemake
 
@@ -40,14 +42,14 @@ BAD = {
     "a gap of one sigma": ("shells={deltas: [0.1, 1]}", "shells.deltas.1"),
     "time that is none": ("times=[soon]", "times.0"),
     "F_s above one": ("times=[F_s 1.5]", "times.0"),
-    "impossible platform": ("simulation={platform: Abacus}", "simulation.platform"),
+    "impossible device": ("machine={device: Abacus}", "machine.device"),
+    "supercell of a small box": ("simulation={supercell: 2}", "simulation.supercell"),
     "time step that blows up": ("simulation={time_step: 0.5}", "simulation.time_step"),
-    "unwritable results": ("pathvars={results: /proc/results}", "pathvars.results"),
+    "results that Snakemake takes for a wildcard": ("pathvars={results: 'a{b}'}", "pathvars.results"),
     "missing public folder": ("published={folder: no/such/folder}", "published.folder"),
     "unknown species": ("species=[C]", "species.0"),
     "too few for a linear model": ("samples=3; relaxation={samples: 1}", "networks.linear"),
     "more to learn from than there are": ("networks={linear: {samples: 12}}", "networks.linear.samples"),
-    "learning on another device": ("training={device: tpu}", "training.device"),
     "network without model": ("networks={mine: {seeds: 1}}", "networks.mine"),
     "network of a bad name": ("networks={My-Net: {model: linear, per_time: false, seeds: 1}}", "networks"),
     "unknown baseline": ("baselines=[guess]", "baselines.0"),
@@ -86,13 +88,34 @@ def test_refused_in_one_line(case, in_process):
     assert "Job stats" not in output
 
 
-@pytest.mark.parametrize("case", ["unknown key below", "unwritable results"])
-def test_refused_in_one_line_by_the_command_itself(case):
-    setting, key = BAD[case]
-    outcome = snakemake("--config", setting)
+# What no dry run asks, but every run before its first job.
+AT_START = {
+    "unwritable results": ("pathvars={results: /proc/results}", "configuration: pathvars.results: "),
+    "a device that is not here": ("machine={device: HIP}", "configuration: machine.device: platform: "),
+}
+
+
+@pytest.mark.parametrize("case", AT_START)
+def test_refused_at_the_start(case, tmp_path):
+    setting, message = AT_START[case]
+    where = ("--snakefile", str(ROOT / "Snakefile"))
+    outcome = snakemake(*where, "--config", setting, cwd=tmp_path)
     assert outcome.status != 0
-    assert [line.startswith(f"error: configuration: {key}: ") for line in errors(outcome.output)] == [True]
+    assert [line.startswith(f"error: {message}") for line in errors(outcome.output)] == [True], outcome.output
     assert "Traceback" not in outcome.output
+    assert not (tmp_path / "results").exists()
+
+
+def test_samples_that_stand_are_compared_before_any_work(tmp_path):
+    """Another number of particles than the configuration's would fail a job, or two, after all simulations."""
+    start = good.structure()
+    sample = tmp_path / "results/T0.700/samples/s0003/sample.h5"
+    store.write(sample, "sample", start, {"temperature": 0.7})
+    outcome = snakemake("--snakefile", str(ROOT / "Snakefile"), "propensities", cwd=tmp_path)
+    assert errors(outcome.output) == [
+        "error: results/T0.700/samples/s0003/sample.h5: particles: 216, expected 680, as the configuration has it"
+    ]
+    assert not (tmp_path / "results/T0.700/samples/s0000").exists()
 
 
 @pytest.mark.parametrize("content", ["- 1\n- 2\n", "a: [1\n", "", "\x00"], ids=["list", "no yaml", "empty", "binary"])
@@ -144,6 +167,16 @@ def test_controls_never_go_on_from_trained_weights(in_process, tmp_path):
     assert any("--control shuffled" in line for line in trainings)
     assert any("--start" in line for line in trainings)
     assert not any("--start" in line and "--control" in line for line in trainings)
+
+
+def test_defaults_are_left_out(in_process, tmp_path):
+    where = f"pathvars={{results: '{tmp_path / 'results'}'}}"
+    settings = ("--config", "networks={bapst2020: null}", "baselines=[]", where)
+    code, output = in_process("--configfile", "tests/config.yaml", *settings)
+    assert code == 0, output
+    assert "learn.train" not in output or "--model inherent" in output
+    assert "rule baselines" not in output
+    assert "rule report" in output
 
 
 def test_names_with_spaces_and_other_letters_work(in_process, tmp_path):

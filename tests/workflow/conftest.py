@@ -1,6 +1,7 @@
 """The real Snakefile, called as a user calls it."""
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -51,16 +52,19 @@ class Pipeline:
     results: Path
 
     def __call__(self, *arguments: str, settings: tuple[str, ...] = ()) -> Outcome:
-        where = f"pathvars={{results: {self.results}}}"
+        where = f"pathvars={{results: {json.dumps(str(self.results))}}}"
         return snakemake(*arguments, "--configfile", "tests/config.yaml", "--config", where, *settings)
 
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory) -> Pipeline:
-    """The whole pipeline on the tiny configuration, run once: the workers of a parallel test run share it."""
+    """The whole pipeline on the tiny configuration, run once: the workers of a parallel test run share it.
+
+    Its folder is called as a person's may be: everything that a rule's command names is quoted.
+    """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    pipeline = Pipeline(shared / "pipeline" / "results")
+    pipeline = Pipeline(shared / "it's a (1) &b; $c, é" / "results")
     with open(shared / "pipeline.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         outcome = pipeline("--show-failed-logs")

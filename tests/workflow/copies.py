@@ -25,7 +25,7 @@ TINY = {
     "runs": 4,
     "times": [0.15, "1 tau_alpha"],
     "liquid": {"particles": 160},
-    "simulation": {"platform": "CPU"},
+    "machine": {"device": "cpu"},
     "equilibration": {"melt_time": 1, "cooling_time": 1, "relaxation_times": 5, "allow_unequilibrated": True},
     "relaxation": {"samples": 1, "duration": 3},
     "networks": {"bapst2020": {"recipe": "published", "epochs": 4}},
@@ -40,7 +40,7 @@ def copy(folder: Path) -> Path:
     for name in PARTS:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / name)
     (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))

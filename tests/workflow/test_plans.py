@@ -1,5 +1,7 @@
 """What reruns when something changes: dry runs of the real Snakefile on a finished run."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,31 @@ def test_learning_rate_reruns_only_training_and_what_follows(pipeline):
     assert not SIMULATION & set(planned)
     assert "baselines" not in planned
     assert "graphs" not in planned
+
+
+def test_another_integrator_reruns_the_ensembles_and_what_follows(pipeline):
+    planned = pipeline("--dry-run", settings=("simulation={integrator: langevin}",)).planned()
+    assert planned["isoconfigurational"] == 2 * 6
+    assert planned["train"] == 2 * 2
+    assert not {"equilibrate", "relaxation_run", "relaxation", "inherent"} & set(planned)
+
+
+@pytest.mark.parametrize("setting", ["machine={device: Reference}", "equilibration={allow_unequilibrated: true}"])
+def test_what_changes_no_result_reruns_nothing(setting, pipeline):
+    assert pipeline("--dry-run", settings=(setting,)).planned() == {}
+
+
+def test_looking_touches_nothing(pipeline, tmp_path):
+    """Neither results nor the lock of another run: they may be read-only, and another snakemake may be at work."""
+    (tmp_path / ".snakemake/locks").mkdir(parents=True)
+    (tmp_path / ".snakemake/locks/0.output.lock").write_text("results/report.html\n")
+    before = {path: path.stat().st_mtime_ns for path in [pipeline.results.parent, *pipeline.results.rglob("*")]}
+    for look in ("--dry-run", "--rulegraph", "--summary"):
+        where = ("--snakefile", str(ROOT / "Snakefile"), "--configfile", str(ROOT / "tests/config.yaml"))
+        results = f"pathvars={{results: {json.dumps(str(pipeline.results))}}}"
+        assert snakemake(look, *where, "--config", results, cwd=tmp_path).status == 0
+    assert before == {path: path.stat().st_mtime_ns for path in [pipeline.results.parent, *pipeline.results.rglob("*")]}
+    assert (tmp_path / ".snakemake/locks/0.output.lock").exists()
 
 
 def test_new_shell_computes_only_itself(pipeline):

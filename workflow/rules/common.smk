@@ -23,10 +23,12 @@ def devices():
 
 
 # A stage takes its shell's place: what a queue or a user sends to stop it reaches it, and not a shell that dies of it.
-# The rules of a workflow that takes this one as a module are not touched.
-if workflow.modifier.is_main_snakefile():
-    launcher = f"python {source('workflow/on_a_device.py')} {','.join(devices())} " if devices() else ""
-    shell.prefix(f"exec {launcher}")
+if MAIN:
+    launcher = f"python -P {shlex.quote(source('workflow/on_a_device.py'))} {','.join(devices())} " if devices() else ""
+    PREFIX = f"{IMPORTABLE}exec {launcher}"
+    shell.prefix("{PREFIX}")
+if config["machine"]["device"] != "auto":
+    os.environ["SUPERCOOLED_DEVICE"] = config["machine"]["device"]
 
 
 wildcard_constraints:

@@ -1,12 +1,7 @@
 # The configuration, checked before any work; names of temperatures, samples, times and networks follow from it.
 import math
 import re
-import sys
-import tempfile
 from pathlib import Path
-
-import jsonschema
-import yaml
 
 import analysis.accounts.costs as costs
 from learn.data.splits import split
@@ -15,11 +10,8 @@ from simulate.stage.command import InputError
 
 # The Kob-Andersen potential reaches this far; the box must exceed twice that (minimum image).
 POTENTIAL_CUTOFF = 2.5
-
-
-def refuse(key, message):
-    """End before any work, with one line that names the key."""
-    sys.exit(f"error: configuration: {key}: {message}")
+# From so many particles on the box no longer slows them: displacements in supercells are those in the box (docs/validation.md).
+SUPERCELLS_FROM = 4096
 
 
 def asked(key, function, *arguments):
@@ -28,38 +20,6 @@ def asked(key, function, *arguments):
         return function(*arguments)
     except InputError as error:
         refuse(key, error)
-
-
-def typed(value):
-    """Numbers as numbers: what `--config` gives inside a list or a mapping arrives as text."""
-    if isinstance(value, dict):
-        return {key: typed(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [typed(item) for item in value]
-    return (
-        yaml.safe_load(value)
-        if isinstance(value, str) and re.fullmatch(r"[-+.\deE]+|true|false|null", value)
-        else value
-    )
-
-
-def check_schema():
-    schema = yaml.safe_load(Path(source("workflow/schemas/config.schema.yaml")).read_text())
-    errors = sorted(
-        jsonschema.Draft202012Validator(schema).iter_errors(config),
-        key=lambda error: len(error.path),
-    )
-    for error in errors:
-        key = ".".join(str(part) for part in error.absolute_path)
-        if error.validator == "additionalProperties":
-            unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))
-            known = ", ".join(error.schema.get("properties", {}))
-            refuse(
-                ".".join(filter(None, [key, unknown[0]])),
-                f"unknown key; expected one of {known}",
-            )
-        meaning = error.schema.get("description", "")
-        refuse(key or "top level", error.message + (f" ({meaning})" if meaning else ""))
 
 
 def check_sense():
@@ -80,6 +40,12 @@ def check_sense():
         refuse(
             "liquid.particles",
             f"the box edge is {edge:.2f}, expected more than two cutoffs of {reach}",
+        )
+    if config["simulation"]["supercell"] > 1 and config["liquid"]["particles"] < SUPERCELLS_FROM:
+        refuse(
+            "simulation.supercell",
+            f"{config['simulation']['supercell']}: displacements in a box of {config['liquid']['particles']} particles are "
+            f"smaller than in its supercells; expected 1, or liquid.particles of {SUPERCELLS_FROM} or more",
         )
     controls = {f"{name}_{control}" for name in config["networks"] for control in config["shells"]["controls"]}
     if taken := controls & set(config["networks"]):
@@ -127,16 +93,6 @@ def check_split(parts):
                 f"networks.{name}",
                 "one configuration to train on; the linear model expects at least 2: more samples",
             )
-
-
-def check_writable():
-    folder = Path(config["pathvars"]["results"]).absolute()
-    while not folder.exists():
-        folder = folder.parent
-    try:
-        tempfile.TemporaryDirectory(dir=folder).cleanup()
-    except OSError as error:
-        refuse("pathvars.results", f"{config['pathvars']['results']} cannot be written: {folder}: {error.strerror}")
 
 
 def temperature_name(temperature):
@@ -204,14 +160,6 @@ def times_at(temperature):
         refuse("times", f"{config['times']}: none for the temperature {temperature}")
 
 
-for key in config.keys() - {"pathvars"}:
-    config[key] = typed(config[key])
-# Snakemake merges mappings: `NAME: null` leaves out a network of config.yaml.
-config["networks"] = {name: settings for name, settings in config["networks"].items() if settings is not None}
-if isinstance(config["times"], dict):
-    config["times"] = {str(temperature): times for temperature, times in config["times"].items()}
-check_schema()
-check_writable()
 TEMPERATURES = {temperature_name(t): t for t in config["temperatures"]}
 # What the archives of reduced configurations hold, which then stand in for all that is simulated, and say the times.
 KEPT = kept()

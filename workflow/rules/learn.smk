@@ -45,11 +45,10 @@ rule train:
         **needs("train", "network"),
     params:
         options=training_options,
-        device=config["training"]["device"],
         start=lambda wildcards, input: ["--start", input.start] if input.start else [],
     shell:
         "python -P -m learn.train {input.graphs:q} {params.options} {params.start:q} --seed {wildcards.seed}"
-        " --device {params.device} --output {output.model:q} --history {output.history:q} > {log:q} 2>&1"
+        " --output {output.model:q} --history {output.history:q} > {log:q} 2>&1"
 
 
 rule evaluate:
@@ -104,7 +103,7 @@ rule metrics:
     """Every score of the run in one table."""
     input:
         per_network("scores.csv"),
-        expand("<results>/{temperature}/baselines.csv", temperature=TEMPERATURES),
+        expand("<results>/{temperature}/baselines.csv", temperature=TEMPERATURES if config["baselines"] else []),
     output:
         "<results>/metrics.csv",
     log:

@@ -121,7 +121,15 @@ rule settings:
     conda:
         "../../envs/analysis.yaml"
     params:
-        text=yaml.safe_dump(config, sort_keys=False),
+        # What changes no result reruns nothing: the text itself is made from `threads`.
+        follows=str(
+            {
+                **config,
+                "machine": None,
+                "equilibration": {**config["equilibration"], "allow_unequilibrated": None},
+            }
+        ),
+        text=lambda wildcards, threads: yaml.safe_dump(config, sort_keys=False),
     shell:
         "printf '%s' {params.text:q} > {output:q} 2> {log:q}"
 

@@ -43,17 +43,23 @@ else:
             temperature=number,
             sample=lambda wildcards: int(wildcards.sample[1:]),
             seed=config["seed"],
-            liquid=config["liquid"],
-            simulation=config["simulation"],
-            protocol=config["equilibration"],
-            allow=("--allow-unequilibrated" if config["equilibration"]["allow_unequilibrated"] else ""),
+            particles=config["liquid"]["particles"],
+            density=config["liquid"]["density"],
+            melt_temperature=config["equilibration"]["melt_temperature"],
+            melt_time=config["equilibration"]["melt_time"],
+            cooling_time=config["equilibration"]["cooling_time"],
+            relaxation_times=config["equilibration"]["relaxation_times"],
+            time_step=config["simulation"]["time_step"],
+            # Changes no sample that stands: what is made from `threads` reruns nothing.
+            allow=lambda wildcards, threads: (
+                "--allow-unequilibrated" if config["equilibration"]["allow_unequilibrated"] else ""
+            ),
         shell:
             "python -P -m simulate.equilibrate --temperature {params.temperature} --sample {params.sample}"
-            " --seed {params.seed} --particles {params.liquid[particles]} --density {params.liquid[density]}"
-            " --melt-temperature {params.protocol[melt_temperature]} --melt-time {params.protocol[melt_time]}"
-            " --cooling-time {params.protocol[cooling_time]} --relaxation-times {params.protocol[relaxation_times]}"
-            " --time-step {params.simulation[time_step]} --platform {params.simulation[platform]} {params.allow}"
-            " --output {output:q} > {log:q} 2>&1"
+            " --seed {params.seed} --particles {params.particles} --density {params.density}"
+            " --melt-temperature {params.melt_temperature} --melt-time {params.melt_time}"
+            " --cooling-time {params.cooling_time} --relaxation-times {params.relaxation_times}"
+            " --time-step {params.time_step} {params.allow} --output {output:q} > {log:q} 2>&1"
 
     rule relaxation_run:
         """Follow the relaxation of one sample."""
@@ -73,13 +79,12 @@ else:
             temperature=number,
             sample=lambda wildcards: int(wildcards.sample[1:]),
             seed=config["seed"],
-            simulation=config["simulation"],
+            time_step=config["simulation"]["time_step"],
             duration=config["relaxation"]["duration"],
         shell:
             "python -P -m simulate.relaxation_run --configuration {input:q} --temperature {params.temperature}"
             " --sample {params.sample} --seed {params.seed} --duration {params.duration}"
-            " --time-step {params.simulation[time_step]} --platform {params.simulation[platform]}"
-            " --output {output:q} > {log:q} 2>&1"
+            " --time-step {params.time_step} --output {output:q} > {log:q} 2>&1"
 
     rule relaxation:
         """F_s, mean-squared displacement, tau_alpha, and from them the sampling times.
@@ -125,13 +130,15 @@ else:
             sample=lambda wildcards: int(wildcards.sample[1:]),
             seed=config["seed"],
             runs=config["runs"],
-            simulation=config["simulation"],
+            integrator=config["simulation"]["integrator"],
+            time_step=config["simulation"]["time_step"],
+            supercell=config["simulation"]["supercell"],
         shell:
             "python -P -m simulate.isoconfigurational --configuration {input.sample:q}"
             " --times-from {input.relaxation:q}"
             " --temperature {params.temperature} --sample {params.sample} --seed {params.seed} --runs {params.runs}"
-            " --integrator {params.simulation[integrator]} --time-step {params.simulation[time_step]}"
-            " --platform {params.simulation[platform]} --output {output:q} > {log:q} 2>&1"
+            " --integrator {params.integrator} --time-step {params.time_step} --supercell {params.supercell}"
+            " --output {output:q} > {log:q} 2>&1"
 
 
 rule inherent:
@@ -147,10 +154,8 @@ rule inherent:
         "../../envs/simulate.yaml"
     resources:
         **needs("inherent"),
-    params:
-        platform=config["simulation"]["platform"],
     shell:
-        "python -P -m simulate.inherent_structure {input:q} {output:q} --platform {params.platform} > {log:q} 2>&1"
+        "python -P -m simulate.inherent_structure {input:q} {output:q} > {log:q} 2>&1"
 
 
 rule propensity:

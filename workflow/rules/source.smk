@@ -3,19 +3,19 @@ import ast
 import functools
 import importlib.util
 import os
+import shlex
 import sys
 from pathlib import Path
 
 import yaml
 from snakemake.utils import update_config
 
-PACKAGES = ("simulate", "learn", "analysis")
-
-
 HERE = workflow.current_basedir
 # By address only the rules come: the code is then that of the installed packages.
 WITH_CODE = isinstance(HERE, os.PathLike)
 FOLDER = Path(HERE).parent.parent if WITH_CODE else None
+# Not as a module of another workflow, whose own rules are left alone.
+MAIN = HERE.get_path_or_uri(secret_free=True) == f"{workflow.basedir}/workflow/rules"
 
 
 def source(name):
@@ -65,31 +65,34 @@ def named(file):
 
 
 def make_importable():
-    """Let `python -m simulate...` find the packages beside the Snakefile, or else the installed ones."""
+    """Let jobs and this process import the packages beside the Snakefile, or else the installed ones."""
     if not WITH_CODE:
         if importlib.util.find_spec("simulate") is None:
             sys.exit(
                 "error: python: the workflow's packages are not installed, expected them where only its rules come"
             )
-        return
-    # Python looks into the working directory first.
-    hiding = [] if Path.cwd() == FOLDER else [name for name in PACKAGES if Path(name, "__init__.py").exists()]
-    if hiding:
-        sys.exit(
-            f"error: {Path(hiding[0]).absolute()}: hides the workflow's package of that name, expected another name"
-        )
-    sys.path.insert(0, str(FOLDER))
-    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(FOLDER))]
-    os.environ.update(PYTHONPATH=os.pathsep.join([str(FOLDER), *others]))
+        return ""
+    if set("{}:\n") & set(str(FOLDER)):
+        sys.exit(f"error: {FOLDER}: expected a folder without braces, colons and line breaks in its name")
+    # Links to the packages alone: a random.py beside the Snakefile would hide Python's.
+    packages = str(FOLDER / "workflow/packages")
+    sys.path.insert(0, packages)
+    # A module system's packages belong to another Python; those that another workflow needs stay.
+    others = [] if MAIN else [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([packages, *others]))
+    # Snakemake takes it from the jobs of conda environments.
+    return f"export PYTHONPATH={shlex.quote(packages)}; "
 
 
 def complete(given):
     """A module's configuration says only what differs from config.yaml, like a --configfile."""
-    whole = yaml.safe_load(Path(source("config.yaml")).read_text())
+    whole = yaml.safe_load(Path(source("config.yaml")).read_text(encoding="utf-8"))
     update_config(whole, given)
     given.update(whole)
 
 
-make_importable()
-if not workflow.modifier.is_main_snakefile():
+IMPORTABLE = make_importable()
+# What a notebook, a locale or a user's own packages have set ends no job.
+os.environ.update(MPLBACKEND="agg", PYTHONUTF8="1", PYTHONNOUSERSITE="1")
+if not MAIN:
     complete(config)
