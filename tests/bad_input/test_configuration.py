@@ -174,7 +174,7 @@ def test_defaults_are_left_out(in_process, tmp_path):
     settings = ("--config", "networks={bapst2020: null}", "baselines=[]", where)
     code, output = in_process("--configfile", "tests/config.yaml", *settings)
     assert code == 0, output
-    assert "learn.train" not in output or "--model inherent" in output
+    assert "learn.train" not in output or "--model linear" in output
     assert "rule baselines" not in output
     assert "rule report" in output
 

@@ -17,20 +17,24 @@ RULE = re.compile(r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", re.MULTILINE | re.DOT
 DISTRIBUTIONS = metadata.packages_distributions()
 
 
-def rules() -> dict[str, tuple[str, str]]:
-    """Return the environment file and the module of every rule that calls one."""
+# What the one rule of all figures calls.
+FIGURES = [f"analysis.figures.{path.stem}" for path in (ROOT / "analysis/figures").glob("[a-z]*.py")]
+
+
+def rules() -> dict[str, tuple[str, list[str]]]:
+    """Return the environment file and the modules of every rule that calls some."""
     found = {}
     for path in (ROOT / "workflow/rules").glob("*.smk"):
         for name, body in RULE.findall(path.read_text()):
-            module = re.search(r"python -P -m ([\w.]+)", body)
+            modules = FIGURES if name == "figure" else re.findall(r"python -P -m ([\w.]+)", body)
             conda = re.search(r'conda:\s+"\.\./\.\./envs/([\w.]+)"', body)
             if name == "settings":
                 # Prints the configuration, by the shell alone.
                 assert "python" not in body
                 continue
-            assert module, f"{path.name}: {name} calls no module"
+            assert modules, f"{path.name}: {name} calls no module"
             assert conda, f"{path.name}: {name} has no environment"
-            found[name] = (conda[1], module[1])
+            found[name] = (conda[1], modules)
     return found
 
 
@@ -72,6 +76,7 @@ def third_party(module: str) -> set[str]:
 
 @pytest.mark.parametrize("rule", rules())
 def test_environment_holds_what_the_rule_imports(rule):
-    file, module = rules()[rule]
-    missing = third_party(module) - {plain(name) for name in environment(ROOT / "envs" / file)}
-    assert not missing, f"{rule}: python -m {module} needs {missing} in envs/{file}"
+    file, modules = rules()[rule]
+    needed = set().union(*map(third_party, modules))
+    missing = needed - {plain(name) for name in environment(ROOT / "envs" / file)}
+    assert not missing, f"{rule} needs {missing} in envs/{file}"

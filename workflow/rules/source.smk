@@ -10,6 +10,9 @@ from pathlib import Path
 import yaml
 from snakemake.utils import update_config
 
+PACKAGES = ("simulate", "learn", "analysis")
+
+
 HERE = workflow.current_basedir
 # By address only the rules come: the code is then that of the installed packages.
 WITH_CODE = isinstance(HERE, os.PathLike)
