@@ -2,14 +2,12 @@
 
     python -m analysis.radial_distribution FILE [FILE ...] --output OUT.h5
 
-Averages over every frame of every FILE: our samples and relaxation runs, the public formats, or trajectories that
-mdtraj reads with atoms named A and B (1 nm = 1 sigma_AA).
+Averages over every frame of every FILE: configurations and trajectories that `simulate.files.formats` reads.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
-import h5py
 import mdtraj
 import numpy as np
 
@@ -70,35 +68,22 @@ def first_peak(r: np.ndarray, g: np.ndarray, sigma: float) -> tuple[float, float
     return float(grid[best]), float(cubic(grid[best]))
 
 
-def read(path: str | Path) -> tuple[list[np.ndarray], formats.Configuration]:
-    """Return the frames (each (N, 3)) of a file, and its last one with every check.
+def read(path: str | Path, species: formats.Species = None) -> tuple[list[np.ndarray], formats.Configuration]:
+    """Return the frames (each (N, 3)) of a file, and its last one; `species` where names do not tell (`formats.read`).
 
-    Raises InputError where it is neither a configuration nor a trajectory.
+    Raises InputError where it is neither a configuration nor a trajectory of constant particles and volume.
     """
-    path = Path(path)
-    if store.kind_of(path) == "relaxation_run":
-        run = store.read(path, "relaxation_run", ("positions", "types", "box"))
-        frames = list(run["positions"].astype(np.float64))
-        box = run["box"].astype(np.float64)
-        return frames, formats.Configuration(frames[-1], run["types"], box, run.settings.get("temperature"))
-    last = formats.read(path)
-    if path.suffix in (".npz", ".pickle", ".pkl") or not _is_trajectory(path):
-        return [last.positions], last
-    loaded = mdtraj.load(str(path))
-    if np.ptp(loaded.unitcell_lengths, axis=0).max() > 1e-4:
+    found = list(formats.frames(path, species))
+    last = found[-1]
+    if any(not np.allclose(one.box, last.box, rtol=0, atol=1e-4) for one in found):
         raise InputError(f"{path}: the box changes from frame to frame, expected constant volume")
-    return list(loaded.xyz.astype(np.float64)), last
-
-
-def _is_trajectory(path: Path) -> bool:
-    if not h5py.is_hdf5(path):
-        return True
-    with h5py.File(path, "r") as file:
-        return "schema" not in file.attrs
+    if any(not np.array_equal(one.types, last.types) for one in found):
+        raise InputError(f"{path}: particles change from frame to frame, expected the same ones in one order")
+    return [one.positions for one in found], last
 
 
 def over_files(
-    paths: list[str | Path], r_max: float | None, bin_width: float
+    paths: list[str | Path], r_max: float | None, bin_width: float, species: formats.Species = None
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict]:
     """Return r (K,), the mean g_ab (K,) over all frames of all files by pair, and their density and temperature.
 
@@ -108,7 +93,7 @@ def over_files(
     found, weights, temperatures, limit, r, density = [], [], set(), r_max, np.empty(0), np.nan
     with command.progress(len(paths), "radial distribution", "file") as bar:
         for path in paths:
-            frames, last = read(path)
+            frames, last = read(path, species)
             half = last.box.min() / 2
             limit = limit or half
             if limit > half + 1e-9:
@@ -127,14 +112,15 @@ def over_files(
 
 def main() -> None:
     parser = options.Parser(prog="python -m analysis.radial_distribution", description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="+", help="samples, relaxation runs, public files or mdtraj trajectories")
+    parser.add_argument("files", nargs="+", help="configurations or trajectories")
+    formats.add_species(parser)
     parser.add_argument("--output", required=True, help=".h5 to write")
     parser.add_argument("--r-max", type=options.positive, help="largest distance (default: half the box edge)")
     parser.add_argument(
         "--bin-width", type=options.positive, default=BIN_WIDTH, help="in sigma_AA (default %(default)s)"
     )
     arguments = parser.parse_args()
-    r, g, about = over_files(arguments.files, arguments.r_max, arguments.bin_width)
+    r, g, about = over_files(arguments.files, arguments.r_max, arguments.bin_width, arguments.species)
     peaks = {name: first_peak(r, g[name], SIGMA[species]) for name, species in PAIRS.items()}
     arrays = {"r": r} | {f"g_{name}": values for name, values in g.items()}
     arrays |= {f"first_peak_{name}": np.array(peak) for name, peak in peaks.items()}

@@ -28,7 +28,7 @@ import torch
 from analysis.perturbation import configurations
 from analysis.perturbation.responses import BIN_WIDTH, DELTAS, KINDS, Plan, Responses, choose, respond
 from learn.models import checkpoint
-from simulate.files import store, tables
+from simulate.files import formats, store, tables
 from simulate.liquid import statistics
 from simulate.stage import command, options
 from simulate.stage.command import InputError
@@ -128,7 +128,9 @@ def main() -> None:
         threads,
     )
     trained = checkpoint.load(arguments.model)
-    examined = configurations.read(arguments.configuration, trained, arguments.truth, arguments.split)
+    examined = configurations.read(
+        arguments.configuration, trained, arguments.truth, arguments.split, arguments.species
+    )
     chosen = choose(examined, arguments.particles, arguments.seed)
     responses = respond(trained, examined, chosen, plan)
     rows = table(responses, plan)
@@ -154,6 +156,7 @@ def _arguments() -> argparse.Namespace:
     parser = options.Parser(prog="python -m analysis.shells", description=__doc__.splitlines()[0])
     parser.add_argument("model", help="MODEL.pt")
     parser.add_argument("configuration", help="a configuration of any format, or graphs.h5")
+    formats.add_species(parser)
     parser.add_argument("output", help="OUT.csv")
     parser.add_argument("--kind", nargs="+", required=True, choices=KINDS)
     parser.add_argument("--shells", nargs="+", type=float, required=True, help="hops, or distances with --metric")

@@ -11,8 +11,8 @@ from learn.data.graph import Graph
 from learn.data.inputs import Inputs
 from learn.models import MODELS
 from learn.models.model import Trained
-from simulate.files import formats as configuration
-from simulate.files import store
+from learn.predict import strange
+from simulate.files import formats, store
 from simulate.liquid.configuration import Configuration
 from simulate.stage import command
 from simulate.stage.command import InputError
@@ -31,10 +31,17 @@ class Examined:
     temperature: float
 
 
-def read(path: str | Path, trained: Trained, truth: str | Path | None = None, split: str = "test") -> list[Examined]:
+def read(
+    path: str | Path,
+    trained: Trained,
+    truth: str | Path | None = None,
+    split: str = "test",
+    species: formats.Species = None,
+) -> list[Examined]:
     """Return what a file holds: every sample of `split` of a graphs.h5, or the one configuration of any other file.
 
-    `truth` is a propensity file or an ensemble of that configuration; an ensemble brings its own.
+    `truth` is a propensity file or an ensemble of that configuration; an ensemble brings its own. `species`: where a
+    configuration's names do not tell (`formats.read`).
     Raises InputError where a file cannot be read, or `truth` does not belong to the configuration or the times.
     """
     if not MODELS[trained.network.name].shells:
@@ -42,14 +49,25 @@ def read(path: str | Path, trained: Trained, truth: str | Path | None = None, sp
     if store.kind_of(path) == "graphs":
         if truth is not None:
             raise InputError(f"--truth: {path} carries its own propensities")
+        if species is not None:
+            raise InputError(f"--species: {path} says itself which particles are A and B")
         names = dataset.samples(path, split)
         if not names:
             raise InputError(f"{path}: no {split} samples")
         samples = (dataset.load(path, name) for name in names)
         return [_examined(trained, s.configuration, at_times(trained.time, s.time, s.propensity)) for s in samples]
-    structure = configuration.read(path)
+    structure = formats.read(path, species)
+    if different := strange(structure, trained.settings):
+        command.warn(f"{path}: {different}")
     source = truth or path
-    measured = _measured(source)
+    try:
+        measured = _measured(source)
+    except InputError as error:
+        if truth is not None:
+            raise
+        # Positions are enough.
+        command.warn(f"{error}; compared with no measured propensity")
+        measured = None
     known = np.full((len(trained.time), len(structure.types)), np.nan)
     if measured is not None:
         times, types, values = measured

@@ -40,10 +40,7 @@ def read(path: str | Path, species: Species = None) -> Configuration:
     `species`: which type each name of the file is, 0 = A, 1 = B, where the names do not tell.
     Raises InputError that names the file and what was expected.
     """
-    found = deque(_frames(Path(path), species), maxlen=1)
-    if not found:
-        raise InputError(f"{path}: holds no configuration")
-    return layout.configuration(found[0], path)
+    return layout.configuration(deque(_frames(Path(path), species), maxlen=1)[0], path)
 
 
 def frames(path: str | Path, species: Species = None) -> Iterator[Configuration]:
@@ -76,8 +73,12 @@ def _frames(path: Path, species: Species) -> Iterator[Configuration]:
         yield from _ours(path) if path.suffix not in public.SUFFIXES else [public.configuration(path)]
         return
     provenance.note_input(path)
+    found = None
     try:
-        yield from _reader(path)(path, species)
+        for found in _reader(path)(path, species):
+            yield found
+        if found is None:
+            raise InputError(f"{path}: holds no configuration ({PAGE})")
     except InputError:
         raise
     except Exception as error:  # Readers raise nearly anything, by format and damage.

@@ -8,6 +8,7 @@ import pytest
 
 from analysis import export
 from analysis.liquid import propensity_field as fields
+from simulate.files import formats
 from tests.analysis import figure_inputs
 
 
@@ -54,3 +55,12 @@ def test_export_is_read_by_ase(shown, tmp_path):
         np.testing.assert_allclose(frame.cell.lengths(), shown.box)
         for name, array in {"propensity": shown.truth, "prediction": shown.prediction, "error": shown.error}.items():
             np.testing.assert_allclose(frame.arrays[name], array[index], rtol=1e-6, atol=1e-8)
+
+
+def test_export_reads_back_as_a_configuration(shown, tmp_path):
+    found = formats.read(tmp_path / "out.xyz")
+    np.testing.assert_array_equal(found.types, shown.types)
+    np.testing.assert_allclose(found.box, shown.box)
+    apart = (found.positions - shown.positions) / shown.box
+    np.testing.assert_allclose(apart, np.rint(apart), atol=1e-6)
+    assert found.temperature == 0.7

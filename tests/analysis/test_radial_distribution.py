@@ -1,7 +1,9 @@
 """Radial distribution functions: ideal gas, lattice, an independent count, published peaks."""
 
+import ase.io
 import numpy as np
 import pytest
+from ase import Atoms
 
 from analysis import radial_distribution as rdf
 from simulate import trajectory
@@ -73,10 +75,14 @@ def test_files_are_averaged_frame_by_frame(tmp_path):
     trajectory.frames(frames, types, BOX, np.arange(3.0)).save_pdb(str(tmp_path / "trajectory.pdb"))
     ours = rdf.over_files([tmp_path / "run.h5", tmp_path / "sample.h5"], None, 0.1)
     theirs = rdf.over_files([tmp_path / "trajectory.pdb"], None, 0.1)
+    atoms = [Atoms(np.array(["Ni", "P"])[types], frame, cell=BOX, pbc=True) for frame in frames]
+    ase.io.write(tmp_path / "trajectory.xyz", atoms, format="extxyz")
+    read = rdf.over_files([tmp_path / "trajectory.xyz"], None, 0.1)
     assert ours[2] == {"density": pytest.approx(50 / 216), "temperature": 0.7}
     assert theirs[2] == {"density": pytest.approx(50 / 216), "temperature": None}
     for name in rdf.PAIRS:
         np.testing.assert_allclose(ours[1][name], theirs[1][name], rtol=1e-12)
+        np.testing.assert_allclose(ours[1][name], read[1][name], rtol=1e-12)
     with pytest.raises(InputError, match=r"r_max 3\.5"):
         rdf.over_files([tmp_path / "sample.h5"], 3.5, 0.1)
 

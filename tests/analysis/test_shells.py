@@ -1,6 +1,7 @@
 """Responses to removal and gap: exact limits, linear range, derivatives, files, and the published network."""
 
 import csv
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -269,6 +270,22 @@ def test_a_truth_that_does_not_belong_is_refused(files, trained):
     store.write(files / "late.h5", "propensity", late, {})
     with pytest.raises(InputError, match="hold none of the network's"):
         configurations.read(files / "sample.h5", trained, files / "late.h5")
+
+
+def test_positions_are_enough(files, trained, capsys):
+    """Of a public file without runs or propensities too; that it is no liquid of the training is said."""
+    positions, types, box = configuration()
+    bare = {"positions": positions, "types": types, "box": box}
+    (files / "bare.pickle").write_bytes(pickle.dumps(bare))
+    (found,) = configurations.read(files / "bare.pickle", trained)
+    assert np.isnan(found.truth).all()
+    np.testing.assert_array_equal(found.graph.positions, positions)
+    said = capsys.readouterr().err
+    assert "warning: " in said
+    assert "density 1: far from the liquid that the model was trained on" in said
+    assert "compared with no measured propensity" in said
+    with pytest.raises(InputError, match="no 'time'"):
+        configurations.read(files / "sample.h5", trained, files / "bare.pickle")
 
 
 @pytest.mark.physics

@@ -1,6 +1,9 @@
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,9 @@ import torch
 from learn.models import checkpoint
 from learn.models.bapst2020.model import Bapst2020
 from learn.models.model import Trained
-from simulate.files import store
+from learn.predict import strange
+from simulate.files import formats, store
+from simulate.liquid.box import wrap
 from simulate.liquid.configuration import Configuration
 
 
@@ -44,3 +49,56 @@ def test_the_public_formats(model, reference, name, n, tmp_path):
     result = predict(model, reference / name, tmp_path / "out.h5")
     assert result.returncode == 0, result.stderr
     assert store.read(tmp_path / "out.h5")["propensity"].shape == (2, n)
+
+
+SETTINGS = {"temperature": 0.44}
+
+
+def far(change, found):
+    """What is said of a changed configuration."""
+    changed = replace(found)
+    change(changed)
+    return strange(changed, SETTINGS)
+
+
+def expand(found):
+    found.positions, found.box = found.positions * 1.1, found.box * 1.1
+
+
+def slab(found):
+    """Squeezed into three quarters of the box's height, which leaves its density as it was."""
+    found.positions = wrap(found.positions, found.box) * [1, 1, 0.75]
+
+
+def gas(found):
+    found.positions = np.random.default_rng(0).uniform(size=found.positions.shape) * found.box
+
+
+def swap(found):
+    found.types = 1 - found.types
+
+
+def warm(found):
+    found.temperature = 1.5
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(expand, "density 0.902"), (slab, "empty space"), (gas, "empty space"), (swap, "80% B"), (warm, "T = 1.5")],
+)
+def test_what_lies_far_from_the_liquid_is_said(change, said, reference):
+    found = formats.read(reference / "botan" / "isoconfig_N4096T0.44_3_tc07.npz")
+    assert strange(found, SETTINGS) == ""
+    text = far(change, found)
+    assert text.startswith(said)
+    assert text.endswith("far from the liquid that the model was trained on, density 1.2, T = 0.44, 20% B")
+
+
+def test_a_prediction_far_from_the_liquid_is_made_with_a_warning(model, sample_folders, tmp_path):
+    with h5py.File(shutil.copy(sample_folders[1] / "sample.h5", tmp_path / "thin.h5"), "a") as file:
+        file["box"][...] *= 1.5
+    result = predict(model, tmp_path / "thin.h5", tmp_path / "out.h5")
+    assert result.returncode == 0
+    assert "warning: " in result.stderr
+    assert "density" in result.stderr
+    assert store.read(tmp_path / "out.h5", "prediction")["propensity"].shape == (2, 125)
