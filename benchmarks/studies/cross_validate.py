@@ -174,12 +174,13 @@ def pretrained(samples: Sequence[Described], time: float, scores: dict) -> Train
         species: [statistics(one, x, species) for one, x in zip(samples, features, strict=True)]
         for species in SPECIES.values()
     }
-    model, penalties = linear.fit(parts, 1)
+    model = linear.Linear(1)
+    penalties = model.fit(parts)
     settings = {"model": "linear", "temperature": 0.44, "density": public.BOTAN_DENSITY, "species": "AB"}
     settings |= {"n_train": len(samples), "n_runs": 32, "generations": linear.GENERATIONS}
     settings |= {"penalty": {name: float(penalties[of][0]) for name, of in SPECIES.items()}}
     settings |= {"cross_validation": scores, "trained_on": "h3-Open-BDEC/pyg_botan, small_data/T0.44/train"}
-    return Trained(model, settings, np.array([time]), np.zeros(1), np.ones(1))
+    return Trained(model.eval(), settings, np.array([time]), np.zeros(1), np.ones(1))
 
 
 def main() -> None:

@@ -112,6 +112,12 @@ def settings(path: str | Path) -> dict:
         return store.described(file)[0] | {"temperature": float(file.attrs["temperature"])}
 
 
+def conditions(path: str | Path) -> dict[str, float]:
+    """Return temperature (NaN where unknown) and number density of the first sample: where what is learned holds."""
+    first = load(path, samples(path)[0]).configuration
+    return {"temperature": settings(path)["temperature"], "density": len(first.types) / float(np.prod(first.box))}
+
+
 def load(path: str | Path, name: str) -> Sample:
     """Read one sample.
 

@@ -96,6 +96,12 @@ def pair_terms(first: np.ndarray, second: np.ndarray, distance: np.ndarray) -> t
     return 4 * epsilon * (attraction**2 - attraction - SHIFT), 24 * epsilon * (2 * attraction**2 - attraction)
 
 
+def pair_stiffness(first: np.ndarray, second: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Return r^2 d^2u/dr^2 of pairs of types `first` and `second`, all (P,), inside their cutoff."""
+    attraction = (SIGMA[first, second] / distance) ** 6
+    return 24 * EPSILON[first, second] * (26 * attraction**2 - 7 * attraction)
+
+
 def pairs(
     positions: np.ndarray, types: np.ndarray, box: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

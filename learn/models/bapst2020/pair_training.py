@@ -19,10 +19,10 @@ from torch_scatter import scatter
 from learn.models.bapst2020 import initial
 from learn.models.bapst2020.model import WIDTH, Bapst2020, linear
 from learn.training.batch import Batch
-from simulate.liquid.kob_andersen import EPSILON, SIGMA
+from simulate.liquid import kob_andersen
 from simulate.stage import command, seeds
 
-CENTRES = torch.arange(0.8, 2.01, 0.15)
+CENTRES = np.arange(0.8, 2.01, 0.15)
 BIN_WIDTH = 0.1
 TARGETS = 5 + 2 * len(CENTRES)
 # Samples that pairs are taken from.
@@ -33,25 +33,22 @@ LEARNING_RATE = 4e-3
 CURRENT = 0.05
 
 
-def pair_targets(vectors: torch.Tensor, to: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
+def pair_targets(vectors: np.ndarray, to: np.ndarray, of: np.ndarray) -> np.ndarray:
     """Return what an edge shall know, (E, TARGETS): force on its receiver (3), Laplacian, energy; distance by species.
 
     vectors (E, 3) = r_receiver - r_sender; to, of (E,) the types of receiver and sender. Self-edges know zeros.
     """
-    device = vectors.device
-    epsilon, sigma = (torch.as_tensor(table, dtype=torch.float32, device=device)[to, of] for table in (EPSILON, SIGMA))
-    length = vectors.norm(dim=1)
+    length = np.linalg.norm(vectors.astype(np.float64), axis=1)
     own = length < 1e-6
-    length = torch.where(own, torch.ones_like(length), length)
-    six = (sigma / length) ** 6
-    energy = 4 * epsilon * (six * six - six)
-    slope = 4 * epsilon * (6 * six - 12 * six * six) / length
-    curvature = 4 * epsilon * (156 * six * six - 42 * six) / length**2
-    force = -slope[:, None] * vectors / length[:, None]
-    distance = torch.exp(-0.5 * ((length[:, None] - CENTRES.to(device)) / BIN_WIDTH) ** 2)
+    length[own] = 1
+    energy, virial = kob_andersen.pair_terms(to, of, length)
+    laplacian = (kob_andersen.pair_stiffness(to, of, length) - 2 * virial) / length**2
+    force = (virial / length**2)[:, None] * vectors
+    distance = np.exp(-0.5 * ((length[:, None] - CENTRES) / BIN_WIDTH) ** 2)
     kinds = [distance * (of == kind)[:, None] for kind in (0, 1)]
-    targets = torch.cat([force, (curvature + 2 * slope / length)[:, None], energy[:, None], *kinds], dim=1)
-    return torch.where(own[:, None], torch.zeros_like(targets), targets)
+    targets = np.concatenate([force, laplacian[:, None], energy[:, None], *kinds], axis=1)
+    targets[own] = 0
+    return targets.astype(np.float32)
 
 
 def prepare(network: Bapst2020, layer: initial.Centred, batches: Iterable[Batch], seed: int, steps: int) -> None:
@@ -106,21 +103,22 @@ def _train_pairs(
     vectors = torch.cat([inputs.vectors[0] for inputs in each])
     to = torch.cat([inputs.types[inputs.receivers] for inputs in each])
     of = torch.cat([inputs.types[inputs.senders] for inputs in each])
-    scale = pair_targets(vectors, to, of).std(dim=0)
     device = vectors.device
+    wanted = torch.from_numpy(pair_targets(*(array.cpu().numpy() for array in (vectors, to, of)))).to(device)
+    scale = wanted.std(dim=0)
     importance, both = torch.ones(TARGETS, device=device), torch.tensor([0, 1], device=device)
     importance[:5] = 4
     parts = (network.node_encoder, network.edge_encoder, network.edge_update, readout)
     optimiser = torch.optim.Adam([weight for part in parts for weight in part.parameters()], lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    turns = seeds.generator(seed, "pair orientation")
+    rotations = seeds.generator(seed, "pair orientation")
     with command.progress(steps, "pairs") as bar:
         for _ in range(steps):
             chosen = torch.randint(len(vectors), (PAIRS_PER_STEP,), generator=random).to(device)
-            turn = np.linalg.qr(turns.normal(size=(3, 3)))[0].astype(np.float32)
-            rotated, a, b = vectors[chosen] @ torch.from_numpy(turn).to(device), to[chosen], of[chosen]
-            found = readout(first_edges(network, both, rotated, a, b))
-            loss = ((found - pair_targets(rotated, a, b) / scale) ** 2 * importance).mean()
+            rotation = torch.from_numpy(np.linalg.qr(rotations.normal(size=(3, 3)))[0].astype(np.float32)).to(device)
+            found = readout(first_edges(network, both, vectors[chosen] @ rotation, to[chosen], of[chosen]))
+            target = torch.cat([wanted[chosen, :3] @ rotation, wanted[chosen, 3:]], dim=1)
+            loss = ((found - target / scale) ** 2 * importance).mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

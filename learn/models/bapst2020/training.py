@@ -65,14 +65,13 @@ def train(task: Task) -> tuple[Trained, list[dict]]:
         "model": network.name,
         "cutoff": network.cutoff,
         "recurrences": recurrences,
-        "temperature": described["temperature"],
         "species": "A",
         "seed": task.seed,
         "epochs": epochs,
         "recipe": asdict(recipe),
         "n_train": len(names["train"]),
     }
-    settings |= {"control": task.control} if task.control else {}
+    settings |= dataset.conditions(graphs) | ({"control": task.control} if task.control else {})
     return Trained(network.eval(), settings, time, mean, scale), history
 
 

@@ -29,10 +29,9 @@ def force_constants(
     K on the diagonal.
     """
     first, second, vectors, distance = kob_andersen.pairs(positions, types, box)
-    epsilon = kob_andersen.EPSILON[types[first], types[second]]
-    attraction = (kob_andersen.SIGMA[types[first], types[second]] / distance) ** 6
-    slope = -24 * epsilon * (2 * attraction**2 - attraction) / distance**2
-    curvature = 24 * epsilon * (26 * attraction**2 - 7 * attraction) / distance**2
+    kinds = types[first], types[second], distance
+    slope = -kob_andersen.pair_terms(*kinds)[1] / distance**2
+    curvature = kob_andersen.pair_stiffness(*kinds) / distance**2
     along = vectors / distance[:, None]
     outer = along[:, :, None] * along[:, None, :]
     return first, second, (curvature - slope)[:, None, None] * outer + slope[:, None, None] * np.eye(3)
