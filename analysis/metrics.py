@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from learn.evaluate import COLUMNS, table
+from learn.data.scores import COLUMNS, table
 from simulate.files import tables
 from simulate.stage import command, options
 from simulate.stage.command import InputError

@@ -4,7 +4,7 @@
 
 A row for each output of each model on the test samples of each graphs file, against the propensity at each of its
 times: correlations do not care for the scale, so a network of one time can be tested at another. Numbers and columns
-as in `learn.evaluate.scores`.
+as in `learn.data.scores`.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from learn import evaluate
-from learn.data import dataset
+from learn.data import dataset, scores
 from learn.data.dataset import Sample
 from learn.models import checkpoint
 from learn.models.model import Trained
@@ -32,7 +31,7 @@ def score(trained: Trained, samples: Sequence[Sample]) -> list[dict]:
     for output, time in enumerate(trained.time):
         # The same prediction stands beside the propensity of every time.
         repeated = [np.tile(p[output], (len(s.time), 1)) for p, s in zip(predicted, samples, strict=True)]
-        rows += [{"trained_time": time, **row} for row in evaluate.scores(repeated, samples, "A")]
+        rows += [{"trained_time": time, **row} for row in scores.scores(repeated, samples, "A")]
     return rows
 
 

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from learn import evaluate
-from learn.data import dataset
+from learn.data import dataset, scores
 from learn.data.dataset import Sample
-from learn.evaluate import correlation
 from learn.models.linear import descriptors
+from learn.models.linear.ridge import solve, statistics
 from simulate.liquid import kob_andersen
 from simulate.liquid.kob_andersen import SPECIES
+from simulate.liquid.statistics import correlation
 from simulate.stage import command, options, seeds
 from simulate.stage.command import InputError
 
@@ -101,21 +101,17 @@ def ridge_features(sample: Sample) -> np.ndarray:
 def ridge_baseline(split: Split, species: int, features: Callable = ridge_features) -> dict[str, list[np.ndarray]]:
     """Return the predictions of ridge regression; the penalty of each time does best on validation."""
     x, y = _table(split.train, species, features)
-    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
-    x = (x - mean) / scale
-    values, vectors = np.linalg.eigh(x.T @ x)
-    projected = vectors.T @ (x.T @ (y - y.mean(axis=0)))
+    mean, offset = x.mean(axis=0), y.mean(axis=0)
     # (penalties, K, M)
-    weights = np.stack([vectors @ (projected / (values + penalty)[:, None]) for penalty in PENALTIES])
-    scores = []
+    weights = solve([statistics(x - mean, y.T, np.ones(len(x), dtype=bool), 0.0)], PENALTIES)
+    r = []
     for sample in split.validation:
         v, w = _table([sample], species, features)
-        found = ((v - mean) / scale) @ weights
-        scores.append([[correlation(p, t) for p, t in zip(each.T, w.T, strict=True)] for each in found])
-    best = np.mean(scores, axis=0).argmax(axis=0)
+        found = (v - mean) @ weights
+        r.append([[correlation(p, t) for p, t in zip(each.T, w.T, strict=True)] for each in found])
+    best = np.mean(r, axis=0).argmax(axis=0)
     chosen = np.stack([weights[b, :, time] for time, b in enumerate(best)], axis=1)
-    offset = y.mean(axis=0)
-    return {"ridge": [(((features(s) - mean) / scale) @ chosen + offset).T for s in split.test]}
+    return {"ridge": [((features(sample) - mean) @ chosen + offset).T for sample in split.test]}
 
 
 def _table(samples: Sequence[Sample], species: int, features: Callable) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +209,7 @@ def of_better_positions(name: str, split: Split, species: int) -> dict[str, list
     count = len(split.validation)
     chosen = {}
     for model in tried[0]:
-        of_validation = [evaluate.scores(found[model][:count], split.validation, "AB"[species]) for found in tried]
+        of_validation = [scores.scores(found[model][:count], split.validation, "AB"[species]) for found in tried]
         best = np.argmax([[row["pcc_mean"] for row in rows] for rows in of_validation], axis=0)
         of_test = [found[model][count:] for found in tried]
         chosen[model] = [
@@ -265,7 +261,7 @@ def main() -> None:
             for of in ("train", "validation", "test")
         )
     )
-    shared = evaluate.shared_columns(arguments.graphs, split.test) | {
+    shared = scores.shared_columns(arguments.graphs, split.test) | {
         "source": arguments.source,
         "seed": arguments.seed,
     }
@@ -275,15 +271,15 @@ def main() -> None:
         number = SPECIES[species]
         found = predictions(arguments.names, split, number, shared["temperature"], arguments.seed)
         for name, predicted in found.items():
-            rows += [shared | {"model": name} | row for row in evaluate.scores(predicted, split.test, species)]
+            rows += [shared | {"model": name} | row for row in scores.scores(predicted, split.test, species)]
             for sample, prediction in zip(split.test, predicted, strict=True):
                 whole = merged.setdefault(name, {}).setdefault(sample.name, np.full(prediction.shape, np.nan))
                 whole[:, sample.graph.types == number] = prediction[:, sample.graph.types == number]
     if arguments.predictions:
         for name, by_sample in merged.items():
             path = arguments.predictions / f"{name.split()[0]}.h5"
-            evaluate.write_predictions(path, split.test[0].time, by_sample, {"model": name}, arguments.seed)
-    evaluate.table(arguments.output, rows)
+            scores.write_predictions(path, split.test[0].time, by_sample, {"model": name}, arguments.seed)
+    scores.table(arguments.output, rows)
     for row in rows:
         print(f"{row['model']}, t = {row['time']:g}, {row['species']}: PCC mean {row['pcc_mean']:.3f}")
 

@@ -70,7 +70,8 @@ def strange(found: Configuration, settings: dict) -> str:
 def main() -> None:
     """Predict the propensity of every particle of a configuration, from its structure alone.
 
-    OUT.h5 holds time (M,), propensity (M, N), and the positions, types and box predicted for.
+    OUT.h5 holds time (M,), propensity (M, N), and the positions, types and box predicted for; of an ensemble the
+    standard deviation over its members, propensity_uncertainty (M, N).
     """
     parser = options.Parser(prog="python -m learn.predict", description=main.__doc__)
     parser.add_argument(
@@ -88,7 +89,7 @@ def main() -> None:
     if different := strange(structure, trained.settings):
         command.warn(f"{arguments.configuration}: {different}")
     with command.about(arguments.configuration):
-        propensity = trained.predict(structure)
+        propensity, spread = trained.propensity(trained.network.inputs(structure))
     arrays = {
         "time": trained.time,
         "propensity": propensity,
@@ -96,6 +97,7 @@ def main() -> None:
         "types": structure.types,
         "box": structure.box,
     }
+    arrays |= {} if spread is None else {"propensity_uncertainty": spread}
     settings = {"model": trained.settings, "temperature": structure.temperature}
     store.write(arguments.output, "prediction", arrays, settings)
     mean = ", ".join(

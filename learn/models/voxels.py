@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from learn.data.dataset import Sample
-from learn.evaluate import correlation
 from simulate.liquid.box import minimum_image, wrap
+from simulate.liquid.statistics import correlation
 from simulate.stage import command, seeds
 
 CELLS = 11

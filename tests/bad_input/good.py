@@ -33,7 +33,7 @@ def write_ours(folder: Path) -> None:
     """Write the files of one sample, the graphs of three, an untrained model, its predictions."""
     from analysis import propensity
     from learn import graph
-    from learn.evaluate import write_predictions
+    from learn.data.scores import write_predictions
     from learn.models import checkpoint
 
     start = structure()
@@ -126,7 +126,7 @@ def bundle() -> tuple[bytes, bytes]:
 
 def write_tables(folder: Path) -> None:
     """Write one table of scores and one of shells."""
-    from learn.evaluate import COLUMNS
+    from learn.data.scores import COLUMNS
 
     row = dict.fromkeys(COLUMNS, 1) | {"source": "simulated", "model": "ridge", "species": "A", "pcc_mean": 0.5}
     with open(folder / "scores.csv", "w", newline="") as file:

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from learn import baselines, evaluate
-from learn.data import dataset
-from learn.evaluate import correlation
+from learn import baselines
+from learn.data import dataset, scores
 from learn.models import voxels
 from learn.models.linear import descriptors
 from simulate.files import store
 from simulate.liquid import kob_andersen
+from simulate.liquid.statistics import correlation
 from simulate.stage.command import InputError
 
 TIME = np.array([1.0, 9.0])
@@ -49,7 +49,7 @@ def split(graphs):
 
 
 def pcc(predicted, split, time):
-    return evaluate.scores(predicted, split.test)[time]["pcc_mean"]
+    return scores.scores(predicted, split.test)[time]["pcc_mean"]
 
 
 def test_the_command_writes_one_row_per_baseline_time_and_species(graphs, tmp_path):
@@ -61,7 +61,7 @@ def test_the_command_writes_one_row_per_baseline_time_and_species(graphs, tmp_pa
     with open(tmp_path / "baselines.csv", newline="") as file:
         table = csv.DictReader(file)
         rows = list(table)
-    assert tuple(table.fieldnames) == evaluate.COLUMNS
+    assert tuple(table.fieldnames) == scores.COLUMNS
     models = {"ridge", *(f"{n}{end}" for n in names[:2] for end in ("", "_averaged"))}
     assert {(row["model"], row["time"], row["species"]) for row in rows} == {
         (model, time, species) for model in models for time in ("1", "9") for species in "AB"

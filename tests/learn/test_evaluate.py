@@ -9,10 +9,11 @@ import torch
 
 from learn.data import dataset
 from learn.data.graph import Graph
-from learn.evaluate import COLUMNS, correlation, scores
+from learn.data.scores import COLUMNS, scores
 from learn.models import checkpoint
 from learn.models.bapst2020.model import Bapst2020
 from learn.models.model import Trained
+from simulate.liquid.statistics import correlation
 
 
 def made(number: int, shift: float, noise: float, n: int = 4000, told: bool = False):
