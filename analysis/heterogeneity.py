@@ -26,7 +26,7 @@ BIN_WIDTH = 0.2
 FIRST = 1.0
 # Values of propensity over its mean.
 HISTOGRAM_EDGES = np.linspace(0, 5, 101)
-SUMMARY = ("mean", "relative_width", "skewness", "susceptibility", "correlation_length")
+SUMMARY = ("mean", "relative_width", "susceptibility", "correlation_length")
 
 
 def spatial_covariance(
@@ -88,17 +88,13 @@ def describe(parts: Sequence[Part], r: np.ndarray) -> dict[str, np.ndarray]:
     mean = means.mean(axis=0)
     variance = np.mean([part.values.var(axis=1) - part.noise for part in parts], axis=0)
     scaled = np.concatenate([part.values / mean[:, None] for part in parts], axis=1)
-    centred = scaled - scaled.mean(axis=1, keepdims=True)
-    width = centred.std(axis=1)
     count = np.sum([part.n_pairs for part in parts], axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = np.sum([part.covariance for part in parts], axis=0) / count / variance[:, None]
-        skewness = (centred**3).mean(axis=1) / width**3
     density = [np.histogram(row, HISTOGRAM_EDGES)[0] / (len(row) * np.diff(HISTOGRAM_EDGES)) for row in scaled]
     return {
         "mean": mean,
-        "relative_width": width,
-        "skewness": skewness,
+        "relative_width": scaled.std(axis=1),
         "susceptibility": susceptibility(means, parts[0].values.shape[1]) / mean**2,
         "correlation": correlation,
         "correlation_length": np.array([correlation_length(r, row) for row in correlation]),

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figures import inputs, relaxation, style
+from simulate.files import store
 from simulate.liquid.statistics import standard_error
 from simulate.stage import command
 
@@ -25,17 +26,28 @@ FIELDS = (
     *("temperature", "time", "field", "susceptibility", "susceptibility_error"),
     *("correlation_length", "correlation_length_error"),
 )
-# Kinds of response that are drawn, with their symbols.
-KINDS = {"removal": "o", "gradient": "s", "sensitivity": "^"}
-# Networks with nothing to learn: their lines.
-CONTROLS = {"untrained": ":", "shuffled": "--"}
+# What is drawn: its name in the legend and its symbol; lengths of the network, then of the liquid.
+NETWORK: dict[str, tuple[str, dict]] = {
+    "removal": ("removal", {"marker": "o"}),
+    "gradient": ("gap (limit)", {"marker": "s"}),
+    "sensitivity": ("sensitivity", {"marker": "^"}),
+}
+LIQUID: dict[str, tuple[str, dict]] = {
+    "true": ("propensity, simulated", {"marker": "D"}),
+    "predicted": ("propensity, predicted", {"marker": "D", "markerfacecolor": "white", "linestyle": "--"}),
+}
+# Networks with nothing to learn: their lines, and what they are.
+CONTROLS = {
+    "untrained": (":", "an untrained network (random weights)"),
+    "shuffled": ("--", "a network trained on targets shuffled among the particles of each species"),
+}
 
 
-def read(paths: list[Path]) -> dict[str, np.ndarray]:
-    """Return the rows of all tables of analysis.response_length, columns `COLUMNS` and `control` ('' for none).
+def read(paths: list[Path], heterogeneity: list[Path]) -> list[dict]:
+    """Return one row per point: the network's lengths, averaged over seeds, then those of the fields.
 
-    Seeds are averaged. `length_error`: that of the marked particles, averaged over the seeds (which share them), and
-    the standard error over seeds, added in squares.
+    `error` of the network's: that of the marked particles, averaged over the seeds (which share them), and the standard
+    error over seeds, added in squares. `control` is '' for none.
     """
     groups: dict[tuple, list[dict]] = {}
     for path in paths:
@@ -44,124 +56,9 @@ def read(paths: list[Path]) -> dict[str, np.ndarray]:
             row["control"] = row["control"] if isinstance(row["control"], str) else ""
             key = (row["control"], *(str(row[name]) for name in ("temperature", "time", "kind", "unit", "delta")))
             groups.setdefault(key, []).append(row)
-    merged = [_over_seeds(group) for group in groups.values()]
-    return {name: np.array([row[name] for row in merged]) for name in (*COLUMNS, "control", "n_seeds")}
-
-
-def _over_seeds(group: list[dict]) -> dict:
-    lengths = np.array([row["length"] for row in group])
-    spread = standard_error(lengths) if len(group) > 1 else 0.0
-    error = np.hypot(np.mean([row["length_error"] for row in group]), spread)
-    means = {name: np.mean([row[name] for row in group]) for name in ("misfit", "box_limit")}
-    return {**group[0], **means, "length": lengths.mean(), "length_error": error, "n_seeds": len(group)}
-
-
-def draw(lengths: dict, of_fields: dict, curves: Mapping) -> Figure:
-    """Return the figure: (a) the network's lengths in edges, (b) lengths in sigma, (c) susceptibilities; all by time.
-
-    `curves`: relaxation by temperature (`figures.relaxation.read`).
-    """
-    figure, axes = style.subplots(3, 1, height=1.9 * style.COLUMN, sharex=True)
-    temperatures = np.unique(lengths["temperature"])
-    colours = dict(zip(temperatures, style.ordered(len(temperatures)), strict=True))
-    for axis, unit in zip(axes[:2, 0], ("edges", "sigma"), strict=True):
-        axis.set(yscale="log")
-        _network(axis, lengths, unit, colours)
-        _box_limit(axis, lengths, unit, *([_shown(of_fields, "correlation_length")] if unit == "sigma" else []))
-    _field(axes[1, 0], of_fields, "correlation_length", colours)
-    _field(axes[2, 0], of_fields, "susceptibility", colours)
-    for temperature, curve in curves.items():
-        if temperature in colours:
-            axes[2, 0].errorbar(
-                curve["time"], curve["chi_4"], curve["chi_4_error"], color=colours[temperature], linewidth=0.8,
-                elinewidth=0.4,
-            )  # fmt: skip
-            for axis in axes.flat:
-                axis.axvline(curve["tau_alpha"], color=colours[temperature], linewidth=0.6, linestyle=":")
-    axes[0, 0].set_ylabel("length (edges)")
-    axes[1, 0].set_ylabel(r"length $(\sigma)$")
-    axes[2, 0].set(ylabel="susceptibility", yscale="log", xlabel=r"$t\;(\tau)$")
-    # chi_4 starts at next to nothing.
-    lowest = 0.5 * _shown(of_fields, "susceptibility").min(initial=2e-3)
-    axes[2, 0].set_ylim(bottom=max(lowest, axes[2, 0].get_ylim()[0]))
-    style.logarithmic(axes[2, 0], lengths["time"])
-    style.letters(axes)
-    _legends(figure, axes, lengths, of_fields, curves, colours)
-    return figure
-
-
-def _network(axis: Axes, lengths: dict, unit: str, colours: dict) -> None:
-    for kind, marker in KINDS.items():
-        for control in np.unique(lengths["control"]):
-            for temperature, colour in colours.items():
-                chosen = (lengths["kind"] == kind) & (lengths["unit"] == unit) & (lengths["control"] == control)
-                chosen &= (lengths["temperature"] == temperature) & np.isfinite(lengths["length"])
-                order = np.flatnonzero(chosen)[np.argsort(lengths["time"][chosen])]
-                look = {"color": colour, "marker": marker, "capsize": 2, "elinewidth": 0.8}
-                if control:
-                    look |= {"linestyle": CONTROLS[control], "linewidth": 0.8, "markerfacecolor": "white"}
-                if len(order):
-                    values = [lengths[name][order] for name in ("time", "length", "length_error")]
-                    axis.errorbar(*values, **look)
-
-
-def _box_limit(axis: Axes, lengths: dict, unit: str, *others: np.ndarray) -> None:
-    """Draw where the box ends; `others` are drawn too, whatever they are below it."""
-    limits = lengths["box_limit"][(lengths["unit"] == unit) & np.isfinite(lengths["box_limit"])]
-    if len(limits):
-        axis.axhline(limits.min(), color=style.GREY, linewidth=0.8, linestyle="-.")
-        place = axis.get_yaxis_transform()
-        axis.text(0.02, limits.min(), "box", ha="left", va="bottom", fontsize=7, color=style.GREY, transform=place)
-        drawn = lengths["length"][(lengths["unit"] == unit) & np.isfinite(lengths["length"])]
-        drawn = np.concatenate([drawn, *others])
-        # A fit that hardly falls may give any length: what lies far beyond the box is not drawn.
-        axis.set_ylim(0.5 * drawn.min(initial=limits.min()), 4 * limits.max())
-
-
-def _field(axis: Axes, of_fields: dict, quantity: str, colours: dict) -> None:
-    for temperature, colour in colours.items():
-        looks: dict[str, dict] = {"true": {"marker": "D"}, "predicted": {"marker": "D", "markerfacecolor": "white"}}
-        for field, look in looks.items():
-            chosen = (of_fields["temperature"] == temperature) & (of_fields["field"] == field)
-            chosen &= np.isfinite(of_fields[quantity]) & (of_fields[quantity] > 0)
-            order = np.flatnonzero(chosen)[np.argsort(of_fields["time"][chosen])]
-            if len(order):
-                values = [of_fields[name][order] for name in ("time", quantity, f"{quantity}_error")]
-                axis.errorbar(
-                    *values, color=colour, linestyle="-" if field == "true" else "--", capsize=2, elinewidth=0.8, **look
-                )
-
-
-def _shown(of_fields: dict, quantity: str) -> np.ndarray:
-    """Return what of the fields stands on a logarithmic axis."""
-    return of_fields[quantity][np.isfinite(of_fields[quantity]) & (of_fields[quantity] > 0)]
-
-
-def _legends(figure: Figure, axes: np.ndarray, lengths: dict, of_fields: dict, curves: Mapping, colours: dict) -> None:
-    def sign(label: str, **look: Any) -> Line2D:
-        return Line2D([], [], label=label, **{"color": style.BLACK, "linewidth": 1.0, **look})
-
-    signs = [sign(rf"$T = {style.number(t)}$", color=colour, linewidth=2.5) for t, colour in colours.items()]
-    drawn = lengths["kind"][np.isfinite(lengths["length"])]
-    words = {"removal": "removal", "gradient": "gap (limit)", "sensitivity": "sensitivity"}
-    signs += [sign(words[kind], marker=marker) for kind, marker in KINDS.items() if kind in drawn]
-    signs += [
-        sign(f"{control} network", linestyle=line, marker="o", markerfacecolor="white")
-        for control, line in CONTROLS.items()
-        if control in lengths["control"]
-    ]
-    signs += [sign("propensity, true", marker="D")]
-    signs += [sign("propensity, predicted", marker="D", markerfacecolor="white", linestyle="--")]
-    signs += [sign(r"$\chi_4$ of the dynamics", linewidth=0.8)] if curves else []
-    figure.legend(handles=signs, loc="outside lower center", ncols=2, columnspacing=1.0)
-
-
-def table(lengths: dict, of_fields: dict) -> list[dict]:
-    """Return the rows as drawn and more: every curve that was fitted, then the fields' lengths and susceptibilities."""
-    renamed = {"length": "value", "length_error": "error"}
-    rows = inputs.rows({renamed.get(name, name): lengths[name] for name in ("control", *COLUMNS, "n_seeds")})
-    return rows + [
+    return [_over_seeds(group) for group in groups.values()] + [
         {
+            "control": "",
             "temperature": row["temperature"],
             "time": row["time"],
             "kind": f"{quantity} of the {row['field']} propensity",
@@ -170,46 +67,124 @@ def table(lengths: dict, of_fields: dict) -> list[dict]:
             "error": row[f"{quantity}_error"],
         }
         for quantity in ("correlation_length", "susceptibility")
-        for row in inputs.rows(of_fields)
+        for row in inputs.rows(inputs.read_tables(heterogeneity, FIELDS))
     ]
 
 
-def caption(lengths: dict, curves: Mapping) -> str:
-    """Return the caption."""
-    used = np.isfinite(lengths["length"])
-    edges, sigma = (used & (lengths["unit"] == unit) for unit in ("edges", "sigma"))
-    controls = [name for name in CONTROLS if name in lengths["control"]]
-    beside = {
-        "untrained": "an untrained network (random weights)",
-        "shuffled": "a network trained on targets shuffled among the particles of each species",
+def _over_seeds(group: list[dict]) -> dict:
+    first, lengths = group[0], np.array([row["length"] for row in group])
+    error = np.mean([row["length_error"] for row in group])
+    return {
+        **{name: first[name] for name in ("control", *COLUMNS) if not name.startswith("length")},
+        **{name: np.mean([row[name] for row in group]) for name in ("misfit", "box_limit")},
+        "value": lengths.mean(),
+        "error": np.hypot(error, standard_error(lengths)) if len(group) > 1 else error,
+        "n_seeds": len(group),
     }
-    shown = f" Open symbols: {' and '.join(beside[name] for name in controls)}." if controls else ""
-    seeds = f" Averages over {lengths['n_seeds'].max():.0f} training seeds." if (lengths["n_seeds"] > 1).any() else ""
-    limit = [_range(lengths["box_limit"][chosen]) for chosen in (edges, sigma)]
-    of_chi = (
-        " Thin lines: χ_4, N var(Q) of the overlap Q over relaxation runs and their time origins." if curves else ""
-    )
+
+
+def draw(rows: list[dict], curves: Mapping[float, store.Contents]) -> Figure:
+    """Return the figure: (a) the network's lengths in edges, (b) lengths in sigma, (c) susceptibilities; all by time.
+
+    `curves`: relaxation by temperature (`figures.relaxation.read`).
+    """
+    figure, axes = style.subplots(3, 1, height=1.9 * style.COLUMN, sharex=True)
+    edges, sigma, fluctuations = axes[:, 0]
+    temperatures = sorted({row["temperature"] for row in rows})
+    colours = dict(zip(temperatures, style.ordered(len(temperatures)), strict=True))
+    for kind, (_, look) in NETWORK.items():
+        for axis, unit in ((edges, "edges"), (sigma, "sigma")):
+            _points(axis, [row for row in rows if row["kind"] == kind and row["unit"] == unit], look, colours)
+    for field, (_, look) in LIQUID.items():
+        for axis, quantity in ((sigma, "correlation_length"), (fluctuations, "susceptibility")):
+            name = f"{quantity} of the {field} propensity"
+            _points(axis, [row for row in rows if row["kind"] == name and row["value"] > 0], look, colours)
+    for temperature, curve in curves.items():
+        if temperature in colours:
+            look = {"color": colours[temperature], "linewidth": 0.8, "elinewidth": 0.4}
+            fluctuations.errorbar(curve["time"], curve["chi_4"], curve["chi_4_error"], **look)
+            for axis in axes.flat:
+                axis.axvline(curve["tau_alpha"], color=colours[temperature], linewidth=0.6, linestyle=":")
+    for axis, unit in ((edges, "edges"), (sigma, "sigma")):
+        axis.set(ylim=(0, _highest(rows, unit)), ylabel="length (edges)" if unit == "edges" else r"length $(\sigma)$")
+    shown = [row["value"] for row in rows if row["kind"].startswith("susceptibility") and row["value"] > 0]
+    # chi_4 starts at next to nothing.
+    fluctuations.set(yscale="log", ylabel="susceptibility", xlabel=r"$t\;(\tau)$")
+    fluctuations.set_ylim(bottom=max(0.5 * min(shown, default=2e-3), fluctuations.get_ylim()[0]))
+    style.logarithmic(fluctuations, np.array([row["time"] for row in rows]))
+    style.letters(axes)
+    _legend(figure, rows, bool(curves), colours)
+    return figure
+
+
+def _points(axis: Axes, rows: list[dict], look: dict, colours: dict) -> None:
+    """Draw one kind of length: a line for every temperature and control."""
+    for control, temperature in sorted({(row["control"], row["temperature"]) for row in rows}):
+        of = [row for row in rows if (row["control"], row["temperature"]) == (control, temperature)]
+        found = sorted((row["time"], row["value"], row["error"]) for row in of if np.isfinite(row["value"]))
+        if found:
+            style_of = {"color": colours[temperature], "capsize": 2, "elinewidth": 0.8, **look}
+            if control:
+                style_of |= {"linestyle": CONTROLS[control][0], "linewidth": 0.8, "markerfacecolor": "white"}
+            axis.errorbar(*np.transpose(found), **style_of)
+
+
+def _highest(rows: list[dict], unit: str) -> float:
+    """Return where the axis of a unit ends: above all lengths, but not beyond the box, which a bad fit may exceed."""
+    of = [row for row in rows if row["unit"] == unit]
+    found = [row["value"] + np.nan_to_num(row["error"]) for row in of if np.isfinite(row["value"])]
+    return float(min(1.1 * max(found, default=1.0), min(_known(of, "box_limit"), default=np.inf)))
+
+
+def _known(rows: list[dict], name: str) -> list[float]:
+    return [row[name] for row in rows if np.isfinite(row.get(name, np.nan))]
+
+
+def _legend(figure: Figure, rows: list[dict], with_curves: bool, colours: dict) -> None:
+    def sign(label: str, **look: Any) -> Line2D:
+        return Line2D([], [], label=label, **{"color": style.BLACK, "linewidth": 1.0, **look})
+
+    signs = [sign(rf"$T = {style.number(t)}$", color=colour, linewidth=2.5) for t, colour in colours.items()]
+    drawn = {row["kind"] for row in rows if np.isfinite(row["value"])}
+    signs += [sign(label, **look) for kind, (label, look) in NETWORK.items() if kind in drawn]
+    controls = {row["control"] for row in rows}
+    signs += [
+        sign(f"{control} network", linestyle=line, marker="o", markerfacecolor="white")
+        for control, (line, _) in CONTROLS.items()
+        if control in controls
+    ]
+    signs += [sign(label, **look) for label, look in LIQUID.values()]
+    signs += [sign(r"$\chi_4$ of the dynamics", linewidth=0.8)] if with_curves else []
+    figure.legend(handles=signs, loc="outside lower center", ncols=2, columnspacing=1.0)
+
+
+def caption(rows: list[dict], curves: Mapping[float, store.Contents]) -> str:
+    """Return the caption."""
+    known = [row for row in rows if row["kind"] in NETWORK and np.isfinite(row["value"])]
+    edges, sigma = ([row for row in known if row["unit"] == unit] for unit in ("edges", "sigma"))
+    controls = " and ".join(what for name, (_, what) in CONTROLS.items() if name in {row["control"] for row in rows})
+    shown = f" Open symbols of the network: {controls}." if controls else ""
+    n_seeds = max((row["n_seeds"] for row in known), default=1)
+    seeds = f" Averages over {n_seeds} training seeds." if n_seeds > 1 else ""
+    chi_4 = " Thin lines: χ_4, N var(Q) of the overlap Q over relaxation runs and their time origins." if curves else ""
     return (
-        "Does the reach of the network grow with time and on cooling, as lengths of the liquid do? (a) Decay length of "
-        "the network's answer to removal of everything beyond shell h, and to a gap behind it in the limit of small "
-        f"gaps, from fits of c exp(−h/ξ) over shells {_range(lengths['fit_from'][edges])} to "
-        f"{_range(lengths['fit_to'][edges])}. (b) Filled triangles: decay length of the sensitivity |∂p_i/∂r_j| "
-        "of the predicted propensity p_i with the distance of particle j, fitted over "
-        f"{_range(lengths['fit_from'][sigma])} to {_range(lengths['fit_to'][sigma])} σ; "
-        "diamonds: correlation length of the propensity field, full of the "
-        "simulated, open of the predicted one (absent where fewer than four points are left to fit). Circles and "
-        "squares are the network's lengths, not measured correlation lengths. (c) Fluctuations: diamonds, "
-        f"N var(p̄)/⟨p⟩² of the mean propensity p̄ over configurations.{of_chi}{shown} Dash-dotted: where "
-        f"the box ends (shell {limit[0]}; {limit[1]} σ). Dotted: τ_α. Bars, where known: one standard error, for the "
-        "network from a bootstrap over configurations and marked particles and over seeds, else the jackknife over "
-        f"configurations (three at least).{seeds} {_range(lengths['n_particles'][used])} marked A particles in "
-        f"held-out configurations. {style.UNITS}"
+        "Does the network look farther with time and on cooling, as lengths of the liquid grow? (a) Decay length ξ of "
+        "the network's answer to removal of everything beyond shell h and to a small gap behind it, from fits of "
+        f"c exp(−h/ξ) over shells {_range(edges, 'fit_from')} to {_range(edges, 'fit_to')}. (b) Triangles: that of the "
+        "sensitivity |∂p_i/∂r_j| of the predicted propensity p_i with the distance of particle j, fitted over "
+        f"{_range(sigma, 'fit_from')} to {_range(sigma, 'fit_to')} σ; diamonds: correlation length of the propensity "
+        "field (absent where fewer than four points are left to fit). Circles, squares and triangles are the network's "
+        "lengths, not measured correlation lengths. (c) Diamonds: N var(p̄)/⟨p⟩² of the mean propensity p̄ over "
+        f"configurations.{chi_4}{shown} The box ends at shell {_range(edges, 'box_limit')} and at "
+        f"{_range(sigma, 'box_limit')} σ. Dotted: τ_α. Bars, where known: one standard error, for the network from a "
+        "bootstrap over configurations and marked particles and over seeds, else the jackknife over configurations."
+        f"{seeds} {_range(known, 'n_particles')} marked A particles in held-out configurations. {style.UNITS}"
     )
 
 
-def _range(values: np.ndarray) -> str:
-    values = np.unique(values[np.isfinite(values)])
-    return "–".join(style.number(value) for value in values[sorted({0, len(values) - 1})]) if len(values) else "–"
+def _range(rows: list[dict], name: str) -> str:
+    found = sorted(set(_known(rows, name)))
+    return "–".join(style.number(found[place]) for place in sorted({0, len(found) - 1})) if found else "–"
 
 
 def main() -> None:
@@ -218,11 +193,8 @@ def main() -> None:
     parser.add_argument("--heterogeneity", nargs="+", type=Path, required=True, help="heterogeneity.csv of one network")
     parser.add_argument("--relaxation", nargs="*", default=[], help="relaxation.h5 of the temperatures, for chi_4")
     arguments = parser.parse_args()
-    lengths = read(arguments.lengths)
-    of_fields = inputs.read_tables(arguments.heterogeneity, FIELDS)
-    curves = relaxation.read(arguments.relaxation)
-    figure = draw(lengths, of_fields, curves)
-    style.save(figure, arguments.output, table(lengths, of_fields), caption(lengths, curves))
+    rows, curves = read(arguments.lengths, arguments.heterogeneity), relaxation.read(arguments.relaxation)
+    style.save(draw(rows, curves), arguments.output, rows, caption(rows, curves))
 
 
 if __name__ == "__main__":

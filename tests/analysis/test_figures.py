@@ -17,7 +17,6 @@ from analysis.figures import (
     curve,
     graph,
     heterogeneity,
-    inputs,
     length,
     maps,
     pearson,
@@ -302,15 +301,18 @@ def test_a_learning_curve_has_the_points_of_one_model_in_order(folder, tmp_path,
         run(curve, ["metrics.csv"], folder, tmp_path / "g.svg", monkeypatch)
 
 
-def test_fields_far_below_the_networks_lengths_are_on_the_sheet(folder):
-    lengths = length.read([folder / "one.csv"])
-    fields_ = inputs.read_tables([folder / "fields.csv"], length.FIELDS)
-    predicted = fields_["field"] == "predicted"
-    for name, low in (("correlation_length", 0.01), ("susceptibility", 1e-5)):
-        fields_[name] = np.where(predicted, low, 2.0)
-    axes = length.draw(lengths, fields_, {}).axes
-    assert axes[1].get_ylim()[0] < 0.01
-    assert axes[2].get_ylim()[0] < 1e-5
+def test_the_axes_of_lengths_start_at_zero_and_end_with_the_box(folder):
+    rows = length.read([folder / "one.csv"], [folder / "fields.csv"])
+    for row in rows:
+        if row["kind"].startswith("susceptibility of the predicted"):
+            row["value"] = 1e-5
+        if row["kind"] == "removal":
+            # A fit that hardly falls.
+            row["value"] = 1000.0
+    edges, sigma, susceptibility = length.draw(rows, {}).axes
+    assert edges.get_ylim() == (0, 4)
+    assert sigma.get_ylim()[0] == 0
+    assert susceptibility.get_ylim()[0] < 1e-5
 
 
 def test_captions_promise_no_bars_where_nothing_is_known(folder):
