@@ -14,6 +14,8 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+import numpy as np
+
 from analysis.figures import scores, style
 from analysis.liquid import propensity_field
 from analysis.page import matrix, scene
@@ -72,8 +74,10 @@ def sentence(series: list[scores.Series], species: str) -> str:
         return "No network was scored; the table below holds the baselines."
     coldest = min(one.temperature for one in networks)
     best = max((one for one in networks if one.temperature == coldest), key=lambda one: one.pcc_mean.mean())
+    # The noise of published propensities may not be known, and so no ceiling.
+    ceilings = [f" (ceiling {value:.2f})" if np.isfinite(value) else "" for value in best.ceiling_mean]
     ends = " and ".join(
-        f"{best.pcc_mean[i]:.2f} at t = {style.number(best.time[i])} τ (ceiling {best.ceiling_mean[i]:.2f})"
+        f"{best.pcc_mean[i]:.2f} at t = {style.number(best.time[i])} τ{ceilings[i]}"
         for i in sorted({0, len(best.time) - 1})
     )
     return (

@@ -42,7 +42,7 @@ def draw(rows: dict[str, np.ndarray]) -> Figure:
         axis.tick_params(length=0)
         if len(across) <= READABLE:
             for (i, j), value in np.ndenumerate(values):
-                text = f"{value:.2f}".replace("-", "−").replace("0.", ".", 1)
+                text = f"{value:.2f}".replace("-", "−").replace("0.", ".", 1) if np.isfinite(value) else "–"
                 look = {"fontsize": 6.5, "color": "white" if value < 0.6 else "black"}
                 axis.text(j, i, text, ha="center", va="center", **look)
         _borders(axis, down if len(values) > 1 else [None], across)

@@ -14,7 +14,8 @@ def of(temperature: float, group: list[scores.Series]) -> str:
     best = {time: max((_at(one, time) for one in rows if time in one.time), default=np.nan) for time in times}
     ceiling = {time: next(one for one in rows if time in one.time) for time in times}
     head = "".join(f"<th>t = {style.number(time)}</th>" for time in times)
-    lines = [_line("ceiling", "noise ceiling", [f"<td>{_at(ceiling[t], t, 'ceiling_mean'):.3f}</td>" for t in times])]
+    tops = [_number(_at(ceiling[time], time, "ceiling_mean")) for time in times]
+    lines = [_line("ceiling", "noise ceiling", [f"<td>{top}</td>" for top in tops])]
     for one in rows:
         cells = [_cell(one, time, best[time]) if time in one.time else "<td>–</td>" for time in times]
         lines.append(_line("baseline" if one.is_baseline else "network", one.label, cells))
@@ -29,12 +30,14 @@ def _at(one: scores.Series, time: float, name: str = "pcc_mean") -> float:
 
 
 def _cell(one: scores.Series, time: float, best: float) -> str:
-    value, error = _at(one, time), _at(one, time, "error")
-    shown = f"{value:.3f}".replace("-", "−")
-    about = (
-        f"± {error:.3f}; all pooled: {_at(one, time, 'pcc_all'):.3f}; {one.n_train} to train on, {one.n_test} to test"
-    )
+    value, shown = _at(one, time), _number(_at(one, time))
+    error, pooled = (_number(_at(one, time, name)) for name in ("error", "pcc_all"))
+    about = f"± {error}; all pooled: {pooled}; {one.n_train or '–'} to train on, {one.n_test} to test"
     return f'<td title="{about}">{f"<b>{shown}</b>" if value == best else shown}</td>'
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
 def _line(kind: str, label: str, cells: list[str]) -> str:
