@@ -1,11 +1,8 @@
 """How a network's predictions for marked particles respond to changes of the structure beyond a shell."""
 
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +10,7 @@ import torch
 from analysis.perturbation import surroundings
 from analysis.perturbation.configurations import Examined
 from analysis.perturbation.surroundings import Surroundings
-from learn.data.inputs import Inputs
-from learn.models.model import Piece, Trained
+from learn.models.model import Model, Piece, Trained
 from simulate.stage import command, seeds
 
 KINDS = ("removal", "gap", "gradient")
@@ -78,137 +74,94 @@ def choose(examined: list[Examined], n: int, seed: int) -> list[np.ndarray]:
 
 def respond(trained: Trained, examined: list[Examined], chosen: list[np.ndarray], plan: Plan) -> Responses:
     """Return how the predictions for the chosen particles respond."""
-    total = sum(len(particles) for particles in chosen)
-    n_times = len(trained.time)
+    marked = [(index, particle) for index, particles in enumerate(chosen) for particle in particles]
+    configuration, particle = np.array(marked).T
+    shape = len(trained.time), len(marked)
     half_box = float(min(one.graph.box.min() for one in examined) / 2)
     n_bins = int(half_box / BIN_WIDTH)
-    full, truth = np.full((2, n_times, total), np.nan)
-    changed: dict[tuple, np.ndarray] = defaultdict(lambda: np.full((n_times, total), np.nan))
+    full = [trained.propensity(one.inputs)[0][:, particles] for one, particles in zip(examined, chosen, strict=True)]
+    truth = [one.truth[:, particles] for one, particles in zip(examined, chosen, strict=True)]
     responses = Responses(
         trained.time,
-        full,
-        truth,
-        changed,
-        np.repeat(np.arange(len(chosen)), [len(particles) for particles in chosen]),
-        np.concatenate(chosen),
-        np.full(total, np.nan),
-        np.zeros((n_times, n_bins, total)),
-        np.zeros((n_bins, total), int),
+        np.concatenate(full, axis=1),
+        np.concatenate(truth, axis=1),
+        {change: np.full(shape, np.nan) for change in plan.changes},
+        configuration,
+        particle,
+        np.full(len(marked), np.nan),
+        np.zeros((shape[0], n_bins, shape[1])),
+        np.zeros((n_bins, len(marked)), int),
         examined[0].temperature,
         half_box,
     )
-    # Removal needs no more than the largest shell; the other kinds need all that the network can see.
-    hops = int(max(plan.shells)) if plan.kinds == ("removal",) and not plan.metric else None
-    place = 0
-    with _Workers(plan.threads) as workers, command.progress(total, "shells", "particle") as bar:
-        queue = _Queue(trained, changed, plan.batch_edges, workers)
-        for one, particles in zip(examined, chosen, strict=True):
-            first = surroundings.first_edge(one.graph)
-            inside = slice(place, place + len(particles))
-            full[:, inside] = trained.propensity(one.inputs)[0][:, particles]
-            truth[:, inside] = one.truth[:, particles]
-            for particle in particles:
-                around = surroundings.around(one.graph, particle, first, hops, plan.metric)
-                piece = _piece(one.inputs, around)
-                responses.wraps_from[place] = around.wraps_from
-                fitting = [shell for shell in plan.shells if plan.include_wrapped or shell < around.wraps_from]
-                # In order: what is computed together decides about the last digits.
-                for kind in [kind for kind in plan.kinds if kind != "gradient"]:
-                    _perturb(queue, kind, piece, around, fitting, plan.deltas, place)
-                if "gradient" in plan.kinds:
-                    take = partial(_differentiate, responses, around, fitting, place)
-                    workers.submit(take, _gradient, trained, piece)
-                place += 1
+    first = [surroundings.first_edge(one.graph) for one in examined]
+
+    def answer(index: int, particle: int) -> Answer:
+        return _answer(trained, examined[index], particle, first[index], plan, n_bins)
+
+    # torch lets go of Python's lock while it computes.
+    workers = ThreadPoolExecutor(plan.threads)
+    try:
+        with command.progress(len(marked), "shells", "particle") as bar:
+            for place, found in enumerate(workers.map(answer, configuration, particle)):
+                responses.wraps_from[place] = found.wraps_from
+                responses.squares[:, :, place], responses.pairs[:, place] = found.squares, found.pairs
+                for change, values in found.changed.items():
+                    responses.changed[change][:, place] = values
                 bar.update()
-        queue.flush()
+    finally:
+        workers.shutdown(cancel_futures=True)
     return responses
 
 
-class _Workers:
-    """Threads that compute (torch lets go of Python's lock meanwhile); results are taken up in the calling thread.
+@dataclass
+class Answer:
+    """What `Responses` holds of one marked particle: changed[kind, shell, delta] (M,), squares (M, B), pairs (B,)."""
 
-    No more than two tasks per thread wait, which bounds the memory.
-    """
-
-    def __init__(self, threads: int):
-        self.executor, self.most = ThreadPoolExecutor(threads), 2 * threads
-        self.pending: deque[tuple[Callable, Future]] = deque()
-
-    def submit(self, take: Callable, compute: Callable, *arguments: Any) -> None:
-        if len(self.pending) >= self.most:
-            self._take_one()
-        self.pending.append((take, self.executor.submit(compute, *arguments)))
-
-    def _take_one(self) -> None:
-        take, future = self.pending.popleft()
-        take(future.result())
-
-    def __enter__(self) -> "_Workers":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
-        try:
-            while self.pending and kind is None:
-                self._take_one()
-        finally:
-            self.executor.shutdown(cancel_futures=True)
+    wraps_from: float
+    changed: dict[tuple[str, float, float], np.ndarray]
+    squares: np.ndarray
+    pairs: np.ndarray
 
 
-class _Queue:
-    """Collects perturbed graphs until they hold `batch_edges` edges, then has them predicted together."""
-
-    def __init__(self, trained: Trained, changed: dict, batch_edges: int, workers: _Workers):
-        self.trained, self.changed, self.batch_edges, self.workers = trained, changed, batch_edges, workers
-        self.waiting: list[tuple[tuple, int, Piece]] = []
-        self.edges = 0
-
-    def add(self, key: tuple, place: int, piece: Piece) -> None:
-        self.waiting.append((key, place, piece))
-        self.edges += len(piece.inputs.senders)
-        if self.edges >= self.batch_edges:
-            self.flush()
-
-    def flush(self) -> None:
-        if self.waiting:
-            pieces = [piece for _, _, piece in self.waiting]
-            take = partial(self._take, [(key, place) for key, place, _ in self.waiting])
-            self.workers.submit(take, _predicted, self.trained, pieces)
-        self.waiting, self.edges = [], 0
-
-    def _take(self, places: list[tuple[tuple, int]], outputs: np.ndarray) -> None:
-        for (key, place), output in zip(places, outputs, strict=True):
-            self.changed[key][:, place] = output
+def _answer(trained: Trained, one: Examined, particle: int, first: np.ndarray, plan: Plan, n_bins: int) -> Answer:
+    # Removal needs no more than the largest shell; the other kinds need all that the network can see.
+    hops = int(max(plan.shells)) if plan.kinds == ("removal",) and not plan.metric else None
+    around = surroundings.around(one.graph, particle, first, hops, plan.metric)
+    piece = Piece(one.inputs.part(around.particles, around.edges), around.hop)
+    changes = [change for change in plan.changes if plan.include_wrapped or change[1] < around.wraps_from]
+    found = Answer(around.wraps_from, {}, np.zeros((len(trained.time), n_bins)), np.zeros(n_bins, int))
+    finite = [change for change in changes if change[0] != "gradient"]
+    for batch in _batches(finite, piece, plan.batch_edges):
+        pieces = [_changed(trained.network, piece, around, *change) for change in batch]
+        found.changed |= dict(zip(batch, _predicted(trained, pieces), strict=True))
+    if "gradient" in plan.kinds:
+        gradient = _gradient(trained, piece)
+        for change in [change for change in changes if change[0] == "gradient"]:
+            found.changed[change] = np.einsum("mei,ei->m", gradient, surroundings.push(around, change[1]))
+        _sensitivity(found, gradient, around)
+    return found
 
 
-def _piece(whole: Inputs, around: Surroundings) -> Piece:
-    return Piece(whole.part(around.particles, around.edges), around.hop)
+def _batches(changes: list, piece: Piece, batch_edges: int) -> Iterator[list]:
+    """Yield changes that are predicted together: at most `batch_edges` edges, or one."""
+    size = max(1, batch_edges // max(1, len(piece.inputs.senders)))
+    yield from (changes[start : start + size] for start in range(0, len(changes), size))
+
+
+def _changed(network: Model, piece: Piece, around: Surroundings, kind: str, shell: float, delta: float) -> Piece:
+    """Return what is left of a piece by removal, or the piece with a gap of `delta`."""
+    if kind == "removal":
+        particles, edges = surroundings.kept(around, shell)
+        return Piece(network.restricted(piece.inputs, particles, edges), piece.hop[particles])
+    push = (delta * surroundings.push(around, shell)).astype(np.float32)
+    return Piece(network.pushed(piece.inputs, torch.from_numpy(push)), piece.hop)
 
 
 def _predicted(trained: Trained, pieces: list[Piece]) -> np.ndarray:
     """Return the propensities (pieces, M) of the marked particles."""
     with torch.no_grad():
         return trained.mean + trained.scale * trained.network.marked(pieces).numpy().astype(np.float64)
-
-
-def _perturb(
-    queue: _Queue,
-    kind: str,
-    piece: Piece,
-    around: Surroundings,
-    shells: Iterable[float],
-    deltas: Iterable[float],
-    place: int,
-) -> None:
-    for shell in shells:
-        if kind == "removal":
-            particles, edges = surroundings.kept(around, shell)
-            left = queue.trained.network.restricted(piece.inputs, particles, edges)
-            queue.add((kind, shell, np.nan), place, Piece(left, piece.hop[particles]))
-            continue
-        push = surroundings.push(around, shell)
-        for delta in deltas:
-            pushed = queue.trained.network.pushed(piece.inputs, torch.from_numpy((delta * push).astype(np.float32)))
-            queue.add((kind, shell, delta), place, Piece(pushed, piece.hop))
 
 
 def _gradient(trained: Trained, piece: Piece) -> np.ndarray:
@@ -219,18 +172,16 @@ def _gradient(trained: Trained, piece: Piece) -> np.ndarray:
     return torch.stack(each).numpy().astype(np.float64) * trained.scale[:, None, None]
 
 
-def _differentiate(responses: Responses, around: Surroundings, shells: list, place: int, gradient: np.ndarray) -> None:
-    for shell in shells:
-        push = surroundings.push(around, shell)
-        responses.changed["gradient", shell, np.nan][:, place] = np.einsum("mei,ei->m", gradient, push)
-    distance = np.linalg.norm(around.apart_of_particles, axis=1)
+def _sensitivity(found: Answer, gradient: np.ndarray, around: Surroundings) -> None:
+    """Sort the squares of d prediction / d position (M, K, 3) by distance into the bins of an answer."""
+    n_bins = len(found.pairs)
+    bins = (np.linalg.norm(around.apart_of_particles, axis=1) / BIN_WIDTH).astype(int)
     size = np.linalg.norm(on_particles(gradient, around), axis=2)
-    bins = (distance / BIN_WIDTH).astype(int)
     # The marked particle itself, at distance 0, is not its surroundings.
-    counted = (bins < len(responses.pairs)) & (np.arange(len(bins)) > 0)
-    responses.pairs[:, place] = np.bincount(bins[counted], minlength=len(responses.pairs))
-    for squares, row in zip(responses.squares, size, strict=True):
-        squares[:, place] = np.bincount(bins[counted], weights=row[counted] ** 2, minlength=len(responses.pairs))
+    counted = (bins < n_bins) & (np.arange(len(bins)) > 0)
+    found.pairs[:] = np.bincount(bins[counted], minlength=n_bins)
+    for squares, row in zip(found.squares, size, strict=True):
+        squares[:] = np.bincount(bins[counted], weights=row[counted] ** 2, minlength=n_bins)
 
 
 def on_particles(gradient: np.ndarray, around: Surroundings) -> np.ndarray:

@@ -2,12 +2,11 @@
 
     python benchmarks/speed/shells.py MODEL.pt CONFIGURATION [--particles 5 --rounds 3 --shells 1 2 3 4]
 
-whole      the network's own forward on the whole perturbed configuration, as one would do without any of this
-reachable  only what can still reach the marked particle, as gradients need it
-in place   the same in arrays that stay in the cache: what analysis.shells does
-prepare    shells, pushed vectors and sorting around it (once per particle and shell)
+whole      the model's own forward on the whole perturbed configuration, as one would do without any of this
+marked     only what can still reach the marked particle: what analysis.shells does
+prepare    shells and pushed vectors around it (once per particle and shell)
 
-All three give the same number (asserted to 1e-4). MODEL.pt: a graph network.
+Both give the same number (asserted to 1e-4).
 """
 
 import argparse
@@ -24,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from analysis.perturbation import configurations, responses, surroundings
 from learn.models import checkpoint
-from learn.models.bapst2020 import partial as marked
+from learn.models.model import Piece
 
 
 def clocked(act):
@@ -54,39 +53,32 @@ def main() -> None:
             around, seconds = clocked(lambda particle=particle: surroundings.around(case.graph, particle, first))
             shells = [shell for shell in arguments.shells if shell < around.wraps_from]
             for shell in shells:
-                union, more = clocked(lambda around=around, shell=shell: pushed(case, around, shell))
+                piece, more = clocked(lambda around=around, shell=shell: pushed(trained.network, case, around, shell))
                 spent["prepare"].append(seconds / len(shells) + more)
-                compare(trained.network, union, spent)
+                compare(trained.network, piece, spent)
     for name, seconds in spent.items():
         ratio = np.median(spent["whole"]) / np.median(seconds)
         print(f"{name:10} {np.median(seconds):8.3f} s   whole / it {ratio:6.2f}")
-    total = np.median(spent["in place"]) + np.median(spent["prepare"])
+    total = np.median(spent["marked"]) + np.median(spent["prepare"])
     print(
         f"1000 particles x {len(arguments.shells)} shells, one delta: {1000 * len(arguments.shells) * total:.0f} CPU s"
     )
 
 
-def pushed(case, around, shell) -> marked.Union:
+def pushed(network, case, around, shell) -> Piece:
     """Return the marked particle's graph with a gap of 0.05 sigma behind the shell."""
-    piece = responses._piece(case, around)
-    piece.vectors = (piece.vectors + 0.05 * surroundings.push(around, shell)).astype(np.float32)
-    return marked.Union.of([piece])
+    push = torch.from_numpy((0.05 * surroundings.push(around, shell)).astype(np.float32))
+    return Piece(network.pushed(case.inputs.part(around.particles, around.edges), push), around.hop)
 
 
-def compare(network, union, spent) -> None:
-    """Compute one prediction in all ways and note what each took."""
-    ways = {
-        "whole": lambda: network(union.types, union.vectors, union.senders, union.receivers)[:1],
-        "reachable": lambda: marked.differentiable(network, union),
-        "in place": lambda: marked.outputs(network, union),
-    }
+def compare(network, piece, spent) -> None:
+    """Compute one prediction in both ways and note what each took."""
     with torch.no_grad():
-        found = {}
-        for name, act in ways.items():
-            found[name], seconds = clocked(act)
-            spent[name].append(seconds)
-    for result in found.values():
-        assert torch.allclose(result, found["whole"], atol=1e-4)
+        whole, seconds = clocked(lambda: network(piece.inputs)[:1])
+        spent["whole"].append(seconds)
+        marked, seconds = clocked(lambda: network.marked([piece]))
+        spent["marked"].append(seconds)
+    assert torch.allclose(whole, marked, atol=1e-4)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from learn.data.graph import build
 from learn.data.inputs import Inputs
 from learn.models import checkpoint
 from learn.models.bapst2020.model import Bapst2020
-from learn.models.model import Trained
+from learn.models.model import Piece, Trained
 from simulate.files import store
 from simulate.liquid.configuration import Configuration
 from simulate.stage.command import InputError
@@ -62,7 +62,7 @@ def respond(trained, case, chosen=(3, 50, 200), **plan):
 
 def piece_of(case, particle):
     around = surroundings.around(case.graph, particle, surroundings.first_edge(case.graph))
-    return responses._piece(case.inputs, around), around
+    return Piece(case.inputs.part(around.particles, around.edges), around.hop), around
 
 
 def test_marked_particles_alone_get_the_same_prediction(trained, case):
