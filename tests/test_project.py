@@ -61,6 +61,7 @@ def test_packages_are_the_repositorys_own(name):
         "analysis.metrics",
         "learn.graph",
         "learn.data.splits",
+        "learn.models",
         "analysis.accounts.costs",
         "simulate.files.folder",
     ],
@@ -105,6 +106,7 @@ def test_rules_import_neither_torch_nor_openmm(path):
         "simulate.files",
         "simulate.stage.command",
         "learn.data.splits",
+        "learn.models",
         "analysis.accounts.costs",
     }
 

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from learn.models import MODELS, Entry
+
 # Stages that compute on a GPU where there is one; all others take cores.
 ON_DEVICE = ("equilibrate", "relaxation_run", "isoconfigurational", "inherent", "train")
 # Stages that write restart files and go on from them.
@@ -98,7 +100,7 @@ def _whole_runs(config: Mapping) -> int:
 def on_gpu(config: Mapping, stage: str, network: str = "") -> bool:
     """Return whether a stage's jobs compute on a GPU; training, of a `network`, where its speed there is known."""
     machine = config["machine"]
-    if stage == "train" and ("training_on_gpu" not in machine or _network(config, network)["model"] != "bapst2020"):
+    if stage == "train" and ("training_on_gpu" not in machine or _model(config, network).step == 0):
         return False
     return stage in ON_DEVICE and machine["device"] in ("gpu", "CUDA", "HIP", "OpenCL")
 
@@ -108,6 +110,10 @@ def _network(config: Mapping, name: str) -> Mapping:
     networks = config["networks"]
     found: Mapping = networks[name if name in networks else name.rpartition("_")[0]]
     return found
+
+
+def _model(config: Mapping, name: str) -> Entry:
+    return MODELS[_network(config, name)["model"]]
 
 
 def need(config: Mapping, stage: str, temperature: float, *, network: str = "", cores: int = 1) -> Need:
@@ -132,16 +138,16 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
     one_pass = n / (machine["training"] * cores)
     parts = config["split"]
     if stage == "train":
-        model = _network(config, network)
+        settings, model = _network(config, network), _model(config, network)
         if on_gpu(config, stage, network):
             one_pass = n / machine["training_on_gpu"]
-        learned = min(model.get("samples", samples), samples * (1 - parts["test"] - parts["validation"] * 2 / 3))
-        # The linear model takes its descriptors once, and an eigenproblem; its size hardly counts.
-        passes = model.get("epochs", 1) * learned if model["model"] == "bapst2020" else 10 * samples
-        disk = 2e5 + (n * 1e3 if model["model"] == "linear" else 0)
-        return Need(FIRST_WEIGHTS + passes * one_pass, 900 + 0.3 * n, disk, cores)
+        learned = min(settings.get("samples", samples), samples * (1 - parts["test"] - parts["validation"] * 2 / 3))
+        passes = model.describe * samples + model.step * settings.get("epochs", 1) * learned
+        return Need(FIRST_WEIGHTS + passes * one_pass, 900 + 0.3 * n, 2e5 + n * 1e3, cores)
     if stage == "evaluate":
-        return Need(15 + parts["test"] * samples * one_pass, 900 + 0.2 * n, parts["test"] * samples * values * 4, cores)
+        tested = parts["test"] * samples
+        seconds = 15 + tested * (1 + _model(config, network).describe) * one_pass
+        return Need(seconds, 900 + 0.2 * n, tested * values * 4, cores)
     if stage in ("shell_response", "shell_gradient"):
         shells = config["shells"]
         # Passes for each marked particle: one shell removed and every gap behind it; every time on its way back.
@@ -193,7 +199,7 @@ def jobs(
         trained = network["seeds"] * per_seed
         found += [(stage, name) for stage in PER_NETWORK] * trained
         # Points of a learning curve are not taken apart.
-        if network["model"] == "bapst2020" and "samples" not in network:
+        if MODELS[network["model"]].shells and "samples" not in network:
             shells = config["shells"]
             controls = sum({"untrained": trained, "shuffled": per_seed}[control] for control in shells["controls"])
             found += [("train", name)] * controls

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis import propensity
+from analysis.liquid import propensity
 from learn.data import dataset
 from learn.data.graph import Graph
 from learn.data.inputs import Inputs

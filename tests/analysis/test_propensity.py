@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from analysis import propensity
+from analysis.liquid import propensity
 from simulate.files import store
 
 

@@ -31,7 +31,7 @@ def runs() -> np.ndarray:
 
 def write_ours(folder: Path) -> None:
     """Write the files of one sample, the graphs of three, an untrained model, its predictions."""
-    from analysis import propensity
+    from analysis.liquid import propensity
     from learn import graph
     from learn.data.scores import write_predictions
     from learn.models import checkpoint

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from analysis import propensity
+from analysis.liquid import propensity
 from learn.data import splits
 from simulate import energy, published
 from simulate.files import folder, formats, public, store

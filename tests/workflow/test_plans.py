@@ -193,7 +193,7 @@ SHELLS = {"shell_response", "shell_gradient", "response_length"}
         ("analysis/page/matrix.py", {"report"}),
         ("analysis/perturbation/surroundings.py", {*SHELLS, "figure", "report"}),
         # Of what shells are compared with; what networks were trained on stays.
-        ("analysis/propensity.py", {*SHELLS, "figure", "report"}),
+        ("analysis/liquid/propensity.py", {*SHELLS, "figure", "report"}),
         ("simulate/files/store.py", set()),
         ("learn/training/loop.py", set()),
     ],

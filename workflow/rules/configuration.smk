@@ -5,6 +5,7 @@ from pathlib import Path
 
 import analysis.accounts.costs as costs
 from learn.data.splits import split
+from learn.models import MODELS
 from simulate.files import folder as public_folder
 from simulate.stage.command import InputError
 
@@ -172,7 +173,7 @@ SAMPLES = {name: list(PUBLISHED.get(name, [f"s{i:04d}" for i in range(config["sa
 check_sense()
 # Those that are taken apart; not the points of a learning curve.
 WHOLE_NETWORKS = {name: kind for name, kind in config["networks"].items() if "samples" not in kind}
-GRAPH_NETWORKS = {name: kind for name, kind in WHOLE_NETWORKS.items() if kind["model"] == "bapst2020"}
+GRAPH_NETWORKS = {name: kind for name, kind in WHOLE_NETWORKS.items() if MODELS[kind["model"]].shells}
 # Beside every graph network, what becomes of it where there is nothing to learn: none goes on from trained weights. The
 # shuffled one costs a training: one seed of it.
 CONTROLS = {

@@ -1,4 +1,4 @@
-# From nothing to propensities. One job per (temperature, sample). Code does not rerun these: only their own inputs,
+# From nothing to isoconfigurational runs. One job per (temperature, sample). Code does not rerun these: only their own inputs,
 # parameters and environment do, and `--cache` shares them between projects (Snakemake does not benchmark cached rules:
 # what a stage took stands in its file).
 
@@ -86,30 +86,6 @@ else:
             " --sample {params.sample} --seed {params.seed} --duration {params.duration}"
             " --time-step {params.time_step} --output {output:q} > {log:q} 2>&1"
 
-    rule relaxation:
-        """F_s, mean-squared displacement, tau_alpha, and from them the sampling times.
-
-        The module is no input: its edits would rerun the simulations whose times these are.
-        """
-        input:
-            lambda wildcards: per_sample("relaxation_run.h5", [wildcards.temperature])[
-                : config["relaxation"]["samples"]
-            ],
-        output:
-            "<results>/{temperature}/relaxation.h5",
-        log:
-            "<logs>/{temperature}/relaxation.log",
-        conda:
-            "../../envs/analysis.yaml"
-        resources:
-            **needs("relaxation"),
-        params:
-            times=lambda wildcards: [str(t) for t in TIMES[wildcards.temperature].values()],
-            time_step=config["simulation"]["time_step"],
-        shell:
-            "python -P -m analysis.relaxation {input:q} --times {params.times:q} --time-step {params.time_step}"
-            " --output {output:q} > {log:q} 2>&1"
-
     rule isoconfigurational:
         """Many runs from one configuration, each with fresh Maxwell-Boltzmann velocities."""
         input:
@@ -156,19 +132,3 @@ rule inherent:
         **needs("inherent"),
     shell:
         "python -P -m simulate.inherent_structure {input:q} {output:q} > {log:q} 2>&1"
-
-
-rule propensity:
-    """The run-averaged displacement of every particle, and its noise ceiling."""
-    input:
-        "<results>/{temperature}/samples/{sample}/isoconfigurational.h5",
-    output:
-        "<results>/{temperature}/samples/{sample}/propensity.h5",
-    log:
-        "<logs>/{temperature}/{sample}/propensity.log",
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        **needs("propensity"),
-    shell:
-        "python -P -m analysis.propensity {input:q} {output:q} > {log:q} 2>&1"
