@@ -17,7 +17,7 @@ import numpy as np
 
 from analysis.ranges import controls
 from analysis.ranges import linear as by_generation
-from analysis.ranges.summary import Summary, summarise
+from analysis.ranges.summary import COLUMNS, REACH, Summary, beside, summarise
 from learn.data import dataset
 from learn.models.linear import model as linear
 from learn.models.linear.model import Statistics
@@ -26,19 +26,9 @@ from simulate.liquid.kob_andersen import SPECIES
 from simulate.stage import command, options, seeds
 from simulate.stage.command import InputError
 
-COLUMNS = (
-    *("temperature", "time", "model", "seed", "species", "range", "range_sigma", "farthest_sigma"),
-    *("pcc_mean", "pcc_mean_error", "share", "share_error", "n_train", "n_test"),
-)
-REACH = ("temperature", "time", "model", "species", "share_at_0", "share_at_0_error", "R_95", "R_95_error")
 # What the linear model is given on each rung: + minimisation, + the trajectory from rest and the descent.
 _MINIMISED = ("energy", "virial", "cell", "displacement")
 RUNGS = {2: _MINIMISED, 3: (*_MINIMISED, "descent", "release")}
-
-
-def beside(path: Path) -> Path:
-    """Return the name of the second table."""
-    return path.with_name(f"{path.stem}_reach.csv")
 
 
 def rows(
@@ -100,7 +90,7 @@ def main() -> None:
     distances = tuple(np.mean([found[kind][ranges] for found in seen], axis=0) for kind in (0, 1))
     common = {
         "temperature": dataset.settings(arguments.graphs)["temperature"],
-        "model": f"linear, rung {arguments.rung}" + _control(arguments),
+        "model": f"linear (rung {arguments.rung})" + _control(arguments),
         "seed": 0,
         "species": arguments.species,
         "n_train": len(names) - -(-len(names) // min(by_generation.FOLDS, len(names))),

@@ -16,7 +16,7 @@ from string import Template
 
 import numpy as np
 
-from analysis.figures import scores, style
+from analysis.figures import reach, scores, style
 from analysis.liquid import propensity_field
 from analysis.page import matrix, scene
 from simulate.files import provenance, store
@@ -26,6 +26,7 @@ from simulate.stage.command import InputError
 HERE = Path(__file__).parent / "page"
 # Option and title of every section, in order.
 SECTIONS = (
+    ("reach", "How far must one look?"),
     ("pearson", "Pearson correlation by time, beside ceiling and baselines"),
     ("relaxation", "From liquid to glass"),
     ("structure", "A structure that hardly changes"),
@@ -68,7 +69,7 @@ def typeset(text: str) -> str:
 
 
 def sentence(series: list[scores.Series], species: str) -> str:
-    """Return what was found, in one sentence: the best network at the lowest temperature, first and last time."""
+    """Return how well it can be foretold, in one sentence: the best model at the lowest temperature, two times."""
     networks = [one for one in series if not one.is_baseline]
     if not networks:
         return "No network was scored; the table below holds the baselines."
@@ -83,6 +84,25 @@ def sentence(series: list[scores.Series], species: str) -> str:
     return (
         f"At T = {style.number(coldest)}, the {best.label} foretells the propensity of the {species} particles from "
         f"one configuration with a correlation of {ends}, in {best.n_test} configurations that it never saw."
+    )
+
+
+def reached(paths: list[Path]) -> str:
+    """Return how far one must look, in one sentence, from the second tables of analysis.reach; '' for none."""
+    summary = reach.read(paths, reach.SUMMARY)
+    if not summary:
+        return ""
+    words = []
+    for temperature, of in summary.items():
+        (last,) = of[max(of)]
+        words.append(
+            f"{100 * last['share_at_0']:.0f} ± {100 * last['share_at_0_error']:.0f} % "
+            f"at T = {style.number(temperature)} (t = {style.number(last['time'])} τ)"
+        )
+    return (
+        f"Its own inputs alone give a linear model {', '.join(words)} of the score that it has when it sees the "
+        f"surroundings as well; 95 % take a view of {last['R_95']:.1f} ± {last['R_95_error']:.1f} σ at the lowest "
+        "temperature."
     )
 
 
@@ -127,7 +147,7 @@ def page(arguments: argparse.Namespace) -> str:
         contents.append('<li><a href="#scene">One configuration, to turn around</a></li>')
     tables = [matrix.of(*of) for of in scores.by_temperature(series)]
     return Template((HERE / "report.html").read_text(encoding="utf-8")).substitute(
-        sentence=typeset(sentence(series, arguments.species)),
+        sentence=typeset(" ".join([sentence(series, arguments.species), reached(arguments.reached)])),
         scores="\n".join([*tables, f'<p class="caption">{caption}</p>']),
         run=typeset(run(series)),
         contents="\n".join([*contents, '<li><a href="#made-by">What made it</a></li>']),
@@ -173,6 +193,7 @@ def main() -> None:
         parser.add_argument(
             f"--{name}", type=Path, nargs="*", default=[], metavar="FIGURE.svg", help=f"section: {title}"
         )
+    parser.add_argument("--reached", type=Path, nargs="*", default=[], help="second tables of analysis.reach")
     parser.add_argument("--graphs", type=Path, help="graphs.h5 of the configuration to turn around")
     parser.add_argument("--predictions", type=Path, nargs="*", default=[], help="predictions.h5 for it")
     parser.add_argument("--sample", help="name of that configuration, as s0000 (the first predicted)")

@@ -20,7 +20,7 @@ PER_SAMPLE = ("published", "equilibrate", "isoconfigurational", "inherent", "pro
 PER_NETWORK = ("train", "evaluate")
 STAGES = (
     *("published", "equilibrate", "relaxation_run", "relaxation", "isoconfigurational", "inherent", "propensity"),
-    *("graphs", "train", "evaluate", "baselines", "shell_response", "shell_gradient"),
+    *("graphs", "train", "evaluate", "baselines", "reach", "shell_response", "shell_gradient"),
 )
 # Directed edges of one particle at density 1.2 within the cutoff 2.0, and bytes of one in a graph file.
 EDGES, EDGE_BYTES = 39.5, 8
@@ -159,6 +159,7 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
         "inherent": Need(START + MINIMISATION * n / machine["simulation"], 700, 65 * n, cores),
         "propensity": Need(3 + runs / 12 * 1e-6, 300 + 3 * runs / MEGABYTE, values * 16 + n),
         "graphs": Need(5 + samples * n * 3e-5, 500 + 4 * graph / MEGABYTE, samples * graph),
+        "reach": Need(20 + samples * n * 2e-3, 1000 + 0.1 * n, 1e4),
         "baselines": Need(30 + len(config["baselines"]) * samples * one_pass, 2000 + 0.5 * n, 1e4, cores),
     }[stage]
 
@@ -205,4 +206,5 @@ def jobs(
             found += [("train", name)] * controls
             files = len(shells["shells"]) + len(shells["metric_shells"])
             found += [*[("shell_response", "")] * files, ("shell_gradient", "")] * (controls + trained)
+    found += [("reach", "")] if config["reach"]["generations"] else []
     return [*found, ("graphs", ""), ("baselines", "")]

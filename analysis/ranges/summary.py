@@ -7,6 +7,7 @@ several, trainings (seeds).
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,17 @@ from simulate.liquid.statistics import RESAMPLES
 from simulate.stage import seeds
 
 ATTAINED = 0.95
+
+COLUMNS = (
+    *("temperature", "time", "model", "seed", "species", "range", "range_sigma", "farthest_sigma"),
+    *("pcc_mean", "pcc_mean_error", "share", "share_error", "n_train", "n_test"),
+)
+REACH = ("temperature", "time", "model", "species", "share_at_0", "share_at_0_error", "R_95", "R_95_error")
+
+
+def beside(path: Path) -> Path:
+    """Return the name of the second table."""
+    return path.with_name(f"{path.stem}_reach.csv")
 
 
 @dataclass

@@ -65,7 +65,7 @@ def test_each_temperature_has_its_own_times(monkeypatch):
 def test_nothing_is_simulated_where_archives_are_learned_from():
     config = configuration() | {"temperatures": [0.5, 0.8]}
     stages = {row["stage"] for row in plan.table(config, [24, 12], archived=True)}
-    assert stages == {"graphs", "baselines", *costs.PER_NETWORK, "shell_response", "shell_gradient"}
+    assert stages == {"graphs", "baselines", "reach", *costs.PER_NETWORK, "shell_response", "shell_gradient"}
 
 
 def test_training_is_counted_where_it_computes():

@@ -6,9 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from analysis import reach, report
+from analysis.figures import reach as drawn
 from analysis.ranges import controls, linear, summary
 from learn.models.linear import descriptors
 from learn.models.linear import model as trained
+from simulate.files import tables
 
 
 def configuration(number: int, n: int = 400):
@@ -134,3 +137,24 @@ def test_reach_grows_with_the_range_of_a_synthetic_propensity():
         within, _ = linear.distances(sample, 8)
         reached.append(summary.summarise(np.array(scores)[:, None, :, 0], within).reach)
     assert reached[0] < reached[1] < reached[2]
+
+
+def test_figure_shows_what_the_tables_hold(tmp_path, monkeypatch):
+    """Two temperatures with one time each; the report's sentence names both."""
+    for temperature, own in ((0.5, 0.55), (1.0, 0.99)):
+        scores = np.array([own, 0.97, 1.0])[:, None, None, None] * np.ones((3, 1, 4, 1)) * 0.7
+        common = {"temperature": temperature, "model": "linear", "seed": 0, "species": "A", "n_train": 3, "n_test": 4}
+        distances = (np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.5, 3.0]))
+        every, reaches = reach.rows(scores, [0, 1, 2], distances, np.array([8.0]), common)
+        tables.write(tmp_path / f"{temperature}.csv", summary.COLUMNS, every)
+        tables.write(summary.beside(tmp_path / f"{temperature}.csv"), summary.REACH, reaches)
+    files = [tmp_path / f"{temperature}.csv" for temperature in (0.5, 1.0)]
+    output = tmp_path / "reach.svg"
+    monkeypatch.setattr("sys.argv", ["reach", *map(str, files), "--output", str(output)])
+    drawn.main()
+    found = tables.rows(output.with_suffix(".csv"), ("temperature", "range_sigma", "share"))
+    assert [float(row["share"]) for row in found] == pytest.approx([0.99, 0.97, 1, 0.55, 0.97, 1])
+    # The reach at T = 0.5: 40 / 42 of the way from 0.55 to 0.97.
+    sentence = report.reached([summary.beside(file) for file in files])
+    assert "99 ± 0 % at T = 1 (t = 8 τ), 55 ± 0 % at T = 0.5 (t = 8 τ)" in sentence
+    assert "1.0 ± 0.0 σ" in sentence

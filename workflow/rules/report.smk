@@ -35,6 +35,7 @@ FIGURES = {
         "heterogeneity": per_network("heterogeneity.csv", networks=first_of(GRAPH_NETWORKS)),
         "relaxation": RELAXATIONS,
     },
+    "reach": lambda of: {"files": reaches()},
     "transfer": lambda of: {
         "files": [
             file
@@ -52,6 +53,7 @@ def figures():
     names += [f"graph_{COLDEST}", *(f"{kind}_{t}" for kind in ("maps", "scatter") for t in TEMPERATURES)]
     names += ["heterogeneity", "training"]
     names += ["curve"] if any("samples" in settings for settings in config["networks"].values()) else []
+    names += ["reach"] if reaches() else []
     return names + (["response", "length", "transfer"] if GRAPH_NETWORKS else [])
 
 
@@ -155,6 +157,7 @@ rule report:
     input:
         figures=figure_files(),
         metrics="<results>/metrics.csv",
+        reached=[file.replace(".csv", "_reach.csv") for file in reaches()],
         configuration=rules.settings.output,
         graphs=f"<results>/{COLDEST}/graphs.h5",
         predictions=predictions(COLDEST),
@@ -171,5 +174,5 @@ rule report:
         species=config["species"][0],
     shell:
         "python -P -m analysis.report --metrics {input.metrics:q} --species {params.species} {params.figures:q}"
-        " --graphs {input.graphs:q} --predictions {input.predictions:q} --sources {input.sources:q}"
+        " --reached {input.reached:q} --graphs {input.graphs:q} --predictions {input.predictions:q} --sources {input.sources:q}"
         " --configuration {input.configuration:q} --output {output:q} > {log:q} 2>&1"

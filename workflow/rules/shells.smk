@@ -20,6 +20,13 @@ def response_lengths():
     return per_network("response_length.csv", networks=GRAPH_NETWORKS | CONTROLS)
 
 
+def reaches():
+    """How far the linear model must look, at every temperature."""
+    return expand(
+        "<results>/{temperature}/reach/linear.csv", temperature=TEMPERATURES if config["reach"]["generations"] else []
+    )
+
+
 def first_of(networks):
     """The first of some networks, its first seed only: what figures of one network show."""
     return {name: settings | {"seeds": 1} for name, settings in [*networks.items()][:1]}
@@ -134,3 +141,26 @@ rule transfer:
     shell:
         "python -P -m analysis.transfer {output:q} --models {input.model:q} --graphs {input.graphs:q}"
         " --threads {threads} > {log:q} 2>&1"
+
+
+rule reach:
+    """The score of the linear model, trained again at every range that it may see."""
+    input:
+        graphs="<results>/{temperature}/graphs.h5",
+        code=code("analysis.reach"),
+    output:
+        table="<results>/{temperature}/reach/linear.csv",
+        summary="<results>/{temperature}/reach/linear_reach.csv",
+    log:
+        "<logs>/{temperature}/reach.log",
+    conda:
+        "../../envs/learn.yaml"
+    resources:
+        **needs("reach"),
+    params:
+        generations=config["reach"]["generations"],
+        rung=config["reach"]["rung"],
+        species=config["species"][0],
+    shell:
+        "python -P -m analysis.reach {input.graphs:q} {output.table:q} --generations {params.generations}"
+        " --rung {params.rung} --species {params.species} > {log:q} 2>&1"
