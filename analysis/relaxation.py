@@ -20,12 +20,12 @@ from simulate.stage.command import InputError
 
 
 def sampling_times(expressions: list[str], relaxation: Relaxation, time_step: float | None = None) -> np.ndarray:
-    """Return the times (M,) that `expressions` mean, each rounded to a multiple of `time_step`.
+    """Return the times that `expressions` mean, in their order, each rounded to a multiple of `time_step`.
 
     An expression is a number, `X tau_alpha` or `F_s X`; it may mean a time beyond the relaxation runs, as ensembles may
     be longer than they are.
-    Raises InputError where one cannot be read, F_s does not fall to X within the runs, a time is shorter than a time
-    step, or they do not strictly increase.
+    Raises InputError where one cannot be read, F_s does not fall to X within the runs, or a time is shorter than a time
+    step.
     """
     times = np.array([_sampling_time(expression, relaxation) for expression in expressions])
     if time_step is not None:
@@ -33,11 +33,6 @@ def sampling_times(expressions: list[str], relaxation: Relaxation, time_step: fl
             raise InputError(f"--times: {expressions[index]!r}, expected at least one time step of {time_step:g}")
         # Rounded to nine decimals, so that 5 x 0.003 reads 0.015.
         times = np.round(np.rint(times / time_step) * time_step, 9)
-    for index in np.flatnonzero(np.diff(times) <= 0):
-        raise InputError(
-            f"--times: must strictly increase, but {expressions[index]!r} is {times[index]:g} and "
-            f"{expressions[index + 1]!r} after it is {times[index + 1]:g}"
-        )
     return times
 
 
@@ -117,19 +112,21 @@ def main() -> None:
     time, runs, settings = read(arguments.runs)
     relaxation = checked(relax(time, runs))
     times = sampling_times(arguments.times, relaxation, arguments.time_step)
+    # At high temperatures 0.5 tau_alpha lies before 0.5 tau: what stands in files is in the order of time, each once.
+    sampled = np.unique(times)
     settings = {
         "temperature": settings.get("temperature"),
         "wavenumber": WAVE_NUMBER,
         "overlap_distance": OVERLAP_DISTANCE,
         "n_samples": len(runs),
         "n_particles_A": runs[0].shape[1],
-        "times": arguments.times,
+        "times": dict(zip(arguments.times, times.tolist(), strict=True)),
         "time_step": arguments.time_step,
     }
-    store.write(arguments.output, "relaxation", {**asdict(relaxation), "sampling_time": times}, settings)
+    store.write(arguments.output, "relaxation", {**asdict(relaxation), "sampling_time": sampled}, settings)
     print(
         f"T = {settings['temperature']}: tau_alpha = {relaxation.tau_alpha:.4g} +- {relaxation.tau_alpha_error:.2g} "
-        f"from {len(runs)} samples; sampling times {', '.join(f'{value:g}' for value in times)}"
+        f"from {len(runs)} samples; sampling times {', '.join(f'{value:g}' for value in sampled)}"
     )
 
 

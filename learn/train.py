@@ -13,7 +13,7 @@ import numpy as np
 
 from learn import models
 from learn.data import dataset
-from simulate.files import provenance, tables
+from simulate.files import provenance, store, tables
 from simulate.stage import command, options
 from simulate.stage.command import InputError
 
@@ -22,9 +22,20 @@ CONTROLS = ("untrained", "shuffled")
 DEVICES = ("auto", "cpu", "cuda")
 
 
-def chosen_times(graphs: Path, indices: list[int] | None) -> np.ndarray:
-    """Return the times (M,) with the given indices in graphs.h5, or all."""
+def chosen_times(
+    graphs: Path, indices: list[int] | None, expression: str | None = None, relaxation: Path | None = None
+) -> np.ndarray:
+    """Return the times (M,) with the given indices in graphs.h5, the one that an expression means, or all."""
     time = dataset.times(graphs)
+    if (expression is None) != (relaxation is None) or (indices and expression):
+        raise InputError("--time: expected with --times-from, and without --time-index")
+    if expression is not None and relaxation is not None:
+        meant = store.read(relaxation, "relaxation").settings["times"]
+        if expression not in meant:
+            raise InputError(f"--time: {expression!r}, expected one of {relaxation}: {', '.join(meant)}")
+        indices = np.flatnonzero(np.isclose(time, meant[expression])).tolist()
+        if not indices:
+            raise InputError(f"{graphs}: no time {meant[expression]:g}, expected that of {expression!r}")
     for index in indices or []:
         if not 0 <= index < len(time):
             raise InputError(f"--time-index {index}: {graphs} holds {len(time)} times, 0 to {len(time) - 1}")
@@ -46,6 +57,8 @@ def parsed() -> tuple[argparse.Namespace, dict]:
     add("--history", type=Path, help="training curves to write (.csv): one row per epoch")
     add("--model", choices=models.MODELS, default="bapst2020", help="which model; `--model NAME --help`: its options")
     add("--time-index", type=int, nargs="+", help="which times of graphs.h5, one output each (default: all)")
+    add("--times-from", type=Path, metavar="RELAXATION", help="file that says which time --time means")
+    add("--time", help="one time, as --times of analysis.relaxation had it")
     add("--samples", type=options.count, help="train on the first so many training configurations only (all)")
     add("--seed", type=options.natural, default=0)
     add("--start", type=Path, help="MODEL.pt to begin with instead of first weights")
@@ -77,7 +90,7 @@ def main() -> None:
     state = arguments.output.with_name(arguments.output.name + ".state")
     task = Task(
         arguments.graphs,
-        chosen_times(arguments.graphs[0], arguments.time_index),
+        chosen_times(arguments.graphs[0], arguments.time_index, arguments.time, arguments.times_from),
         arguments.seed,
         arguments.samples,
         arguments.control,

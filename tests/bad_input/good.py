@@ -43,7 +43,8 @@ def write_ours(folder: Path) -> None:
     frames = np.concatenate([start["positions"][None].astype(np.float32), runs()[:, 0]])
     run = {"types": start["types"], "box": start["box"], "time": np.array([0.0, *TIME]), "positions": frames}
     store.write(folder / "relaxation_run.h5", "relaxation_run", run, {"temperature": 1.0})
-    store.write(folder / "relaxation.h5", "relaxation", {"sampling_time": TIME}, {"temperature": 1.0})
+    meant = {"temperature": 1.0, "times": {"0.5": 0.5, "1 tau_alpha": 4.0}}
+    store.write(folder / "relaxation.h5", "relaxation", {"sampling_time": TIME}, meant)
     measured, types, settings = propensity.read(folder / "ensemble.h5")
     for number in range(3):
         sample = folder / "samples" / f"s{number:04d}"

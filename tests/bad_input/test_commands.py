@@ -85,6 +85,8 @@ BAD = {
     "no epochs": (f"{TRAIN} --epochs 0", 2, "--epochs 0: expected at least 1"),
     "a learning rate of nothing": (f"{TRAIN} --learning-rate 0", 2, "--learning-rate 0.0: expected a positive number"),
     "a time that is not measured": (f"{TRAIN} --time-index 7", 2, "--time-index 7: .* holds 2 times, 0 to 1"),
+    "a time without what says it": (f"{TRAIN} --time 0.5", 2, "--time: expected with --times-from"),
+    "a time that was not asked for": (f"{TRAIN} --time soon --times-from relaxation.h5", 2, "--time: 'soon', expected one of relaxation.h5: 0.5, 1 tau_alpha"),
     "an unknown recipe": (f"{TRAIN} --recipe haute", 2, "--recipe: invalid choice: 'haute'"),
     "a control of what was trained": (f"{TRAIN} --control shuffled --start model.pt", 2, "--start model.pt: not with --control"),
     "a start of other kind": (f"{TRAIN} --start sample.h5", 2, "sample.h5: not a whole archive"),
@@ -136,6 +138,17 @@ def test_refused_in_one_line_by_the_command_itself(wrong, files):
     assert refusal.status == status
     assert re.search(message, refusal.line)
     assert contents(files) == before
+
+
+def test_without_torch_scatter_one_line_says_how_to_get_it(files):
+    code = (
+        "import runpy, sys; sys.modules['torch_scatter'] = None; runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    words = ["learn.predict", "model.pt", "sample.h5", "out.h5"]
+    done = subprocess.run([*command, *words], env=environment, capture_output=True, text=True)
+    assert "torch-scatter is not installed" in judged(done.returncode, done.stdout + done.stderr).line
 
 
 FULL = {

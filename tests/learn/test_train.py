@@ -21,9 +21,11 @@ from learn.models.bapst2020.model import Bapst2020
 from learn.models.bapst2020.recipe import RECIPES, learning_rate, orientation
 from learn.models.linear import descent
 from learn.models.model import CPU, Task, Trained
+from learn.train import chosen_times
 from learn.training import device, loop
 from learn.training.batch import Batch, normalisation, reader
 from learn.training.loop import Plan, correlations, fit
+from simulate.files import store
 from simulate.stage.command import InputError
 
 # Weights as published, the rest of the default: a few steps are enough for what is tested here.
@@ -329,6 +331,15 @@ def test_mixed_precision_learns_as_well(graphs):
     found = {precision: np.mean(values) for precision, values in reached.items()}
     assert found["float32"] > 0.3
     assert abs(found["mixed"] - found["float32"]) < 3 * error + 0.002
+
+
+def test_an_expression_names_its_time(graphs, tmp_path):
+    """Sampling times are sorted at every temperature: the place of one among the configuration's says nothing."""
+    said = tmp_path / "relaxation.h5"
+    store.write(said, "relaxation", {}, {"times": {"4": 4.0, "0.5 tau_alpha": 0.5}})
+    assert list(dataset.times(graphs)) == [0.5, 4.0]
+    assert chosen_times(graphs, None, "4", said) == [4.0]
+    assert chosen_times(graphs, None, "0.5 tau_alpha", said) == [0.5]
 
 
 def test_the_stage(graphs, tmp_path):

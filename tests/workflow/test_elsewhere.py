@@ -6,6 +6,7 @@ import json
 import os
 import threading
 
+import numpy as np
 import pytest
 
 from simulate.files import provenance, store
@@ -15,7 +16,6 @@ from tests.workflow.conftest import snakemake
 SMALL = (
     "temperatures=[1.5]",
     "samples=6",
-    "times=[0.15]",
     "liquid={particles: 256}",
     "equilibration={melt_time: 1, cooling_time: 1, relaxation_times: 2}",
     "relaxation={samples: 1, duration: 4}",
@@ -37,6 +37,10 @@ def test_from_another_folder(from_path, tmp_path):
     assert outcome.status == 0, outcome.output
     assert store.read(tmp_path / wanted, "relaxation").provenance["commit"] == provenance.commit()
     assert (tmp_path / "results/logs/T1.500/relaxation.log").exists()
+    # At this temperature half of tau_alpha lies before 0.5 tau, which comes before it in the configuration.
+    found = store.read(tmp_path / wanted, "relaxation")
+    assert found.settings["times"]["0.5 tau_alpha"] < found.settings["times"]["0.5"]
+    assert (np.diff(found["sampling_time"]) > 0).all()
     assert from_path(wanted, "--dry-run", "--config", *SMALL).planned() == {}
 
 

@@ -88,14 +88,19 @@ def per_network(name, temperatures=None, networks=None):
 
 
 def training_options(wildcards):
-    """What of a network's settings the training wants to know (Snakemake sees no change in params made from `input`)."""
-    ""
+    """What of a network's settings the training wants to know."""
     settings = (config["networks"] | CONTROLS)[wildcards.network]
-    options = [f"--{name.replace('_', '-')} {settings[name]}" for name in TRAINING if name in settings]
-    options += (
-        [f"--time-index {list(TIMES[wildcards.temperature]).index(wildcards.time)}"] if wildcards.time != "all" else []
-    )
-    return " ".join(options)
+    return " ".join(f"--{name.replace('_', '-')} {settings[name]}" for name in TRAINING if name in settings)
+
+
+def time_option(wildcards, relaxation):
+    """Which time a network is for, where it is for one."""
+    times = TIMES[wildcards.temperature]
+    if wildcards.time == "all":
+        return []
+    if not relaxation:
+        return ["--time-index", str(list(times).index(wildcards.time))]
+    return ["--times-from", relaxation, "--time", str(times[wildcards.time])]
 
 
 def plan_configuration():

@@ -31,6 +31,10 @@ rule train:
     input:
         graphs="<results>/{temperature}/graphs.h5",
         start=lambda wildcards: (config["networks"] | CONTROLS)[wildcards.network].get("start", []),
+        # Says which time an expression means; public files have theirs in the order of the configuration.
+        relaxation=lambda wildcards: (
+            [] if PUBLISHED or wildcards.time == "all" else f"<results>/{wildcards.temperature}/relaxation.h5"
+        ),
     output:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         history="<results>/{temperature}/{network}/{time}/seed{seed}/history.csv",
@@ -46,8 +50,9 @@ rule train:
     params:
         options=training_options,
         start=lambda wildcards, input: ["--start", input.start] if input.start else [],
+        time=lambda wildcards, input: time_option(wildcards, input.relaxation),
     shell:
-        "python -P -m learn.train {input.graphs:q} {params.options} {params.start:q} --seed {wildcards.seed}"
+        "python -P -m learn.train {input.graphs:q} {params.options} {params.time:q} {params.start:q} --seed {wildcards.seed}"
         " --output {output.model:q} --history {output.history:q} > {log:q} 2>&1"
 
 
