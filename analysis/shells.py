@@ -47,7 +47,6 @@ COLUMNS = (
     ),
     *("correlation_with_full_error", "rms_change_error"),
 )
-SENSITIVITY_COLUMNS = ("time", "distance", "n_pairs", "rms_gradient")
 
 
 def table(responses: Responses, plan: Plan) -> list[dict]:
@@ -81,18 +80,6 @@ def _row(kind: str, changed: np.ndarray, full: np.ndarray, truth: np.ndarray, sa
         "correlation_with_full_error": np.nan if derivative else correlations.std(),
         "rms_change_error": sizes.std(),
     }
-
-
-def sensitivity_table(responses: Responses) -> list[dict]:
-    """Return rows of SENSITIVITY_COLUMNS: distance is a bin's centre, rms_gradient that of |d prediction_i / d r_j|."""
-    rows = []
-    for time, squares in zip(responses.time, responses.squares.sum(axis=2), strict=True):
-        for index, (square, pairs) in enumerate(zip(squares, responses.pairs.sum(axis=1), strict=True)):
-            if pairs:
-                centre = (index + 0.5) * BIN_WIDTH
-                size = float(np.sqrt(square / pairs))
-                rows.append({"time": time, "distance": centre, "n_pairs": int(pairs), "rms_gradient": size})
-    return rows
 
 
 def write_responses(path: str | Path, responses: Responses, plan: Plan, settings: dict) -> None:
@@ -138,8 +125,6 @@ def main() -> None:
     if arguments.responses:
         about = {"model": trained.settings, "particles": arguments.particles, "seed": arguments.seed}
         write_responses(arguments.responses, responses, plan, about)
-    if arguments.sensitivity:
-        tables.write(arguments.sensitivity, SENSITIVITY_COLUMNS, sensitivity_table(responses))
     _announce(rows, responses.full.shape[1], plan)
 
 
@@ -169,7 +154,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--wrapped", default="exclude", choices=("exclude", "include"))
     parser.add_argument("--batch-edges", type=int, default=60_000, help="edges predicted at once: bounds the memory")
     parser.add_argument("--responses", metavar="OUT.h5", help="the answer of every marked particle as well")
-    parser.add_argument("--sensitivity", help="with --kind gradient: |d prediction / d r| against distance, .csv")
     parser.add_argument("--threads", type=options.count, help="cores (default: all, or OMP_NUM_THREADS)")
     arguments = parser.parse_args()
     _check(arguments)
@@ -187,8 +171,6 @@ def _check(arguments: argparse.Namespace) -> None:
     for name in ("particles", "batch_edges", "threads"):
         if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
             raise InputError(f"--{name.replace('_', '-')}: {getattr(arguments, name)}, expected a positive number")
-    if arguments.sensitivity and "gradient" not in arguments.kind:
-        raise InputError("--sensitivity: needs --kind gradient")
 
 
 if __name__ == "__main__":

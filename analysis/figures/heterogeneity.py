@@ -84,15 +84,14 @@ def caption(entries: dict[float, list[dict]]) -> str:
         f"at T = {style.number(temperature)}, t = {style.number(at[-1]['time'])} τ"
         for temperature, at in entries.items()
     )
-    known = any(np.isfinite(one["correlation_error_true"]).any() for at in entries.values() for one in at)
-    bands = "; bands: one standard error, by the jackknife over configurations" if known else ""
     return (
         "How uneven the propensity p of the A particles is, simulated (full lines) and predicted by the network "
-        "(dashed), in held-out configurations. (a, b) Distribution of p over its mean, the noise of a finite number of "
-        f"runs included; standard deviations, simulated and predicted: {widths}. A prediction narrower than the truth "
-        "is what least squares gives where the structure does not tell everything. (c, d) Spatial correlation "
+        "(dashed), in held-out configurations. (a, b) Distribution of p over its mean, the noise of a finite number "
+        f"of runs included; standard deviations, simulated and predicted: {widths}. A prediction narrower than the "
+        "truth is what least squares gives where the structure does not tell everything. (c, d) Spatial correlation "
         "C(r) = ⟨δp_i δp_j⟩ / ⟨δp²⟩ of pairs at the distance r, δp_i the deviation from the configuration's mean, "
-        f"⟨δp²⟩ less the noise of the measurement{bands}. t in τ; {style.UNITS}"
+        "⟨δp²⟩ less the noise of the measurement; bands: one standard error, by the jackknife over three "
+        f"configurations or more. t in τ; {style.UNITS}"
     )
 
 

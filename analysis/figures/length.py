@@ -36,11 +36,8 @@ LIQUID: dict[str, tuple[str, dict]] = {
     "true": ("propensity, simulated", {"marker": "D"}),
     "predicted": ("propensity, predicted", {"marker": "D", "markerfacecolor": "white", "linestyle": "--"}),
 }
-# Networks with nothing to learn: their lines, and what they are.
-CONTROLS = {
-    "untrained": (":", "an untrained network (random weights)"),
-    "shuffled": ("--", "a network trained on targets shuffled among the particles of each species"),
-}
+# Networks with nothing to learn, and their lines.
+CONTROLS = {"untrained": ":", "shuffled": "--"}
 
 
 def read(paths: list[Path], heterogeneity: list[Path]) -> list[dict]:
@@ -125,7 +122,7 @@ def _points(axis: Axes, rows: list[dict], look: dict, colours: dict) -> None:
         if found:
             style_of = {"color": colours[temperature], "capsize": 2, "elinewidth": 0.8, **look}
             if control:
-                style_of |= {"linestyle": CONTROLS[control][0], "linewidth": 0.8, "markerfacecolor": "white"}
+                style_of |= {"linestyle": CONTROLS[control], "linewidth": 0.8, "markerfacecolor": "white"}
             axis.errorbar(*np.transpose(found), **style_of)
 
 
@@ -150,7 +147,7 @@ def _legend(figure: Figure, rows: list[dict], with_curves: bool, colours: dict) 
     controls = {row["control"] for row in rows}
     signs += [
         sign(f"{control} network", linestyle=line, marker="o", markerfacecolor="white")
-        for control, (line, _) in CONTROLS.items()
+        for control, line in CONTROLS.items()
         if control in controls
     ]
     signs += [sign(label, **look) for label, look in LIQUID.values()]
@@ -162,23 +159,20 @@ def caption(rows: list[dict], curves: Mapping[float, store.Contents]) -> str:
     """Return the caption."""
     known = [row for row in rows if row["kind"] in NETWORK and np.isfinite(row["value"])]
     edges, sigma = ([row for row in known if row["unit"] == unit] for unit in ("edges", "sigma"))
-    controls = " and ".join(what for name, (_, what) in CONTROLS.items() if name in {row["control"] for row in rows})
-    shown = f" Open symbols of the network: {controls}." if controls else ""
-    n_seeds = max((row["n_seeds"] for row in known), default=1)
-    seeds = f" Averages over {n_seeds} training seeds." if n_seeds > 1 else ""
-    chi_4 = " Thin lines: χ_4, N var(Q) of the overlap Q over relaxation runs and their time origins." if curves else ""
     return (
         "Does the network look farther with time and on cooling, as lengths of the liquid grow? (a) Decay length ξ of "
-        "the network's answer to removal of everything beyond shell h and to a small gap behind it, from fits of "
-        f"c exp(−h/ξ) over shells {_range(edges, 'fit_from')} to {_range(edges, 'fit_to')}. (b) Triangles: that of the "
+        "the network's answer to removal of everything beyond shell h and to a small gap behind it, from fits of c "
+        f"exp(−h/ξ) over shells {_range(edges, 'fit_from')} to {_range(edges, 'fit_to')}. (b) Triangles: that of the "
         "sensitivity |∂p_i/∂r_j| of the predicted propensity p_i with the distance of particle j, fitted over "
         f"{_range(sigma, 'fit_from')} to {_range(sigma, 'fit_to')} σ; diamonds: correlation length of the propensity "
-        "field (absent where fewer than four points are left to fit). Circles, squares and triangles are the network's "
-        "lengths, not measured correlation lengths. (c) Diamonds: N var(p̄)/⟨p⟩² of the mean propensity p̄ over "
-        f"configurations.{chi_4}{shown} The box ends at shell {_range(edges, 'box_limit')} and at "
-        f"{_range(sigma, 'box_limit')} σ. Dotted: τ_α. Bars, where known: one standard error, for the network from a "
-        "bootstrap over configurations and marked particles and over seeds, else the jackknife over configurations."
-        f"{seeds} {_range(known, 'n_particles')} marked A particles in held-out configurations. {style.UNITS}"
+        "field (absent where fewer than four points are left to fit). Circles, squares and triangles are the "
+        "network's lengths, not measured correlation lengths. (c) Diamonds: N var(p̄)/⟨p⟩² of the mean propensity p̄ "
+        "over configurations; thin lines: χ_4, N var(Q) of the overlap Q over relaxation runs and their time origins. "
+        "Open symbols of the network: untrained (random weights), or trained on targets shuffled among the particles "
+        f"of each species. The box ends at shell {_range(edges, 'box_limit')} and at {_range(sigma, 'box_limit')} σ. "
+        "Dotted: τ_α. Bars, where known: one standard error, for the network from a bootstrap over configurations and "
+        "marked particles and over seeds, else the jackknife over configurations. Averages over training seeds. "
+        f"{_range(known, 'n_particles')} marked A particles in held-out configurations. {style.UNITS}"
     )
 
 

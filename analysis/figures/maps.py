@@ -3,8 +3,6 @@
 python -m analysis.figures.maps results/T0.700/graphs.h5 MODEL/predictions.h5 [...] --output FIGURE.svg
 """
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,11 +13,12 @@ from analysis.figures import inputs, style
 from analysis.liquid import propensity_field as fields
 from simulate.liquid import box as periodic
 from simulate.liquid.statistics import correlation
-from simulate.stage import command, options
-from simulate.stage.command import InputError
+from simulate.stage import command
 
 # Pixels along an edge of the slice.
 RESOLUTION = 400
+# Of the A particles, those that are dotted: the most mobile ones.
+SHARE = 0.1
 
 
 def nearest_particles(configuration: fields.Fields) -> np.ndarray:
@@ -47,51 +46,34 @@ def cell_centres(configuration: fields.Fields, cells: np.ndarray) -> np.ndarray:
     return periodic.wrap(positions + mean, box)
 
 
-def most_mobile(truth: np.ndarray, types: np.ndarray, share: float) -> np.ndarray:
-    """Return the A particles among the `share` with the largest `truth` (N,): indices, largest first."""
+def most_mobile(truth: np.ndarray, types: np.ndarray) -> np.ndarray:
+    """Return the A particles among the SHARE with the largest `truth` (N,): indices, largest first."""
     candidates = np.flatnonzero(types == 0)
     order = candidates[np.argsort(-truth[candidates], kind="stable")]
-    return order[: max(1, round(share * len(candidates)))]
+    return order[: max(1, round(SHARE * len(candidates)))]
 
 
-def chosen_times(configuration: fields.Fields, times: list[float] | None) -> list[int]:
-    """Return the indices of the times to show: those nearest to `times`, or the shortest and the longest."""
-    if times is None:
-        return sorted({0, len(configuration.time) - 1})
-    return [int(np.argmin(np.abs(np.log(configuration.time / time)))) for time in times]
-
-
-def draw(configuration: fields.Fields, indices: list[int], share: float) -> Figure:
-    """Return the figure: a column per time, the simulation's field above (one time: beside) the predicted one."""
+def draw(configuration: fields.Fields, indices: list[int]) -> Figure:
+    """Return the figure: a row per time, the simulation's field on the left, the predicted one on the right."""
     cells = nearest_particles(configuration)
     centres = cell_centres(configuration, cells)
     in_plane = np.isfinite(centres[:, 0])
-    columns = len(indices)
-    shape: dict[str, Any]
-    if columns > 1:
-        shape = {"rows": 2, "columns": columns, "width": columns * style.COLUMN / 2, "height": 1.36 * style.COLUMN}
-    else:
-        shape = {"rows": 1, "columns": 2, "height": 0.7 * style.COLUMN}
-    figure, axes = style.subplots(**shape, sharex=True, sharey=True)
-    for axis in axes[-1]:
-        axis.set_xlabel(r"$x\;(\sigma)$")
-    # One time alone is shown side by side; from here on: a row for each field, a column for each time.
-    axes = axes.reshape(2, columns)
-    for column, index in zip(axes.T, indices, strict=True):
-        mobile = most_mobile(configuration.truth[index], configuration.types, share)
+    figure, axes = style.subplots(len(indices), 2, height=0.68 * len(indices) * style.COLUMN, sharex=True, sharey=True)
+    for row, index in zip(axes, indices, strict=True):
+        mobile = most_mobile(configuration.truth[index], configuration.types)
         dots = centres[mobile[in_plane[mobile]]]
-        for axis, field in zip(column, (configuration.truth[index], configuration.prediction[index]), strict=True):
+        for axis, field in zip(row, (configuration.truth[index], configuration.prediction[index]), strict=True):
             limits = np.percentile(field[(configuration.types == 0) & in_plane], (2, 98))
             image = _slice(axis, configuration, field[cells], cells, limits)
             axis.plot(*dots.T, "o", color="white", markeredgecolor="black", markersize=2.4, markeredgewidth=0.5)
             bar = figure.colorbar(image, ax=axis, location="bottom", aspect=18, pad=0.03, extend="both")
             bar.ax.locator_params(nbins=3)
             bar.set_label(r"propensity $(\sigma)$")
-        column[0].set_title(rf"$t = {style.number(configuration.time[index])}\,\tau$")
-    for axis, name in zip(axes[:, 0], ("simulation", "predicted"), strict=True):
-        axis.set_ylabel(f"{name}\n" + r"$y\;(\sigma)$")
-    if columns == 1:
-        axes[1, 0].set_title(axes[0, 0].get_title())
+        row[0].set_ylabel(rf"$t = {style.number(configuration.time[index])}\,\tau$" + "\n" + r"$y\;(\sigma)$")
+    for axis, name in zip(axes[0], ("simulation", "predicted"), strict=True):
+        axis.set_title(name)
+    for axis in axes[-1]:
+        axis.set_xlabel(r"$x\;(\sigma)$")
     return figure
 
 
@@ -111,7 +93,7 @@ def _slice(
     return image
 
 
-def table(configuration: fields.Fields, indices: list[int], share: float) -> list[dict]:
+def table(configuration: fields.Fields, indices: list[int]) -> list[dict]:
     """Return one row per time and particle whose cell the plane cuts."""
     cut = np.unique(nearest_particles(configuration))
     position = periodic.wrap(configuration.positions, configuration.box)[cut]
@@ -123,15 +105,13 @@ def table(configuration: fields.Fields, indices: list[int], share: float) -> lis
             **dict(zip("xyz", position.T, strict=True)),
             "truth": configuration.truth[index, cut],
             "prediction": configuration.prediction[index, cut],
-            "most_mobile": np.isin(cut, most_mobile(configuration.truth[index], configuration.types, share)).astype(
-                int
-            ),
+            "most_mobile": np.isin(cut, most_mobile(configuration.truth[index], configuration.types)).astype(int),
         }
         rows += [{"time": configuration.time[index], **row} for row in inputs.rows(columns)]
     return rows
 
 
-def caption(configuration: fields.Fields, indices: list[int], share: float) -> str:
+def caption(configuration: fields.Fields, indices: list[int]) -> str:
     """Return the caption, with the correlation of the two fields at each time."""
     a = configuration.types == 0
     scores = ", ".join(
@@ -145,7 +125,7 @@ def caption(configuration: fields.Fields, indices: list[int], share: float) -> s
         "averaged over the isoconfigurational runs (simulation) and foretold from the positions at t = 0 alone "
         "(predicted), from the 2nd to the 98th percentile of each slice; every point of the plane takes the value of "
         "the nearest particle, grey where that is a B particle. Dots, the same in both: cells of A particles "
-        f"that are among the {100 * share:g} % most mobile of the box in the simulation. "
+        f"that are among the {100 * SHARE:g} % most mobile of the box in the simulation. "
         f"Correlation of both fields over all A particles of this configuration: {scores}. {style.UNITS}"
     )
 
@@ -155,18 +135,11 @@ def main() -> None:
     parser.add_argument("graphs", help="graphs.h5 of one temperature")
     parser.add_argument("predictions", nargs="+", help="predictions.h5; several where each holds one time")
     parser.add_argument("--sample", help="name of the sample, as s0000 (the first predicted)")
-    parser.add_argument(
-        "--times", type=options.positive, nargs="+", help="show the times nearest to these (shortest and longest)"
-    )
-    parser.add_argument("--most-mobile", type=float, default=0.1, metavar="SHARE", help="share of dots (0.1)")
     arguments = parser.parse_args()
-    share = arguments.most_mobile
-    if not 0 < share < 1:
-        raise InputError(f"--most-mobile: {share:g}, expected a share between 0 and 1")
     configuration = fields.read(arguments.graphs, arguments.predictions, arguments.sample)
-    indices = chosen_times(configuration, arguments.times)
-    figure = draw(configuration, indices, share)
-    style.save(figure, arguments.output, table(configuration, indices, share), caption(configuration, indices, share))
+    indices = sorted({0, len(configuration.time) - 1})
+    figure = draw(configuration, indices)
+    style.save(figure, arguments.output, table(configuration, indices), caption(configuration, indices))
 
 
 if __name__ == "__main__":

@@ -86,28 +86,15 @@ def caption(series: list[scores.Series], species: str) -> str:
         f"configurations, n = {group[0].n_runs or '–'} runs"
         for temperature, group in scores.by_temperature(series)
     )
-    seeds = max(one.n_seeds for one in series)
-    averaged = f", averaged over {seeds} training seeds" if seeds > 1 else ""
-    known = any(np.isfinite(one.error).any() for one in series)
-    bars = "; bars: standard error over the test configurations" if known else ""
-    left_out = (
-        " Single-particle baselines are left out where their average over neighbours (coarse-grained) is shown; the "
-        "table holds both."
-        if {one.model for one in series if one.is_baseline} - {one.model for one in scores.shown(series)}
-        else ""
-    )
-    beside = (
-        " Grey symbols: published scores on public configurations at the same temperature and time (Jung et al., "
-        "Nat. Rev. Phys. 7, 91 (2025); Bapst et al., Nat. Phys. 16, 448 (2020))."
-        if any(scores.published(one.temperature, one.time) for one in series)
-        else ""
-    )
     return (
         "How much of the propensity at time t is foretold by the positions at t = 0: Pearson correlation of predicted "
-        f"and measured propensity of the {species} particles, per held-out configuration, then averaged (PCC mean"
-        f"{averaged}){bars}. Full lines and symbols: trained models; dashed, open: baselines.{left_out} Black: noise "
-        "ceiling, the largest correlation that any predictor can reach with a propensity measured in n runs; grey "
-        f"above it: out of reach.{beside} {counts}. Dotted: relaxation time τ_α. {style.UNITS}"
+        f"and measured propensity of the {species} particles, per held-out configuration, then averaged (PCC mean; "
+        "over training seeds too); bars: standard error over the test configurations. Full lines and symbols: trained "
+        "models; dashed, open: baselines, single-particle ones only where their average over neighbours "
+        "(coarse-grained) is not there; the table holds both. Black: noise ceiling, the largest correlation that any "
+        "predictor can reach with a propensity measured in n runs; grey above it: out of reach. Grey symbols: "
+        "published scores on public configurations at the same temperature and time (Jung et al., Nat. Rev. Phys. 7, "
+        f"91 (2025); Bapst et al., Nat. Phys. 16, 448 (2020)). {counts}. Dotted: relaxation time τ_α. {style.UNITS}"
     )
 
 

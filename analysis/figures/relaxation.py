@@ -53,12 +53,10 @@ def caption(curves: dict[float, store.Contents]) -> str:
         f"{style.number(float(curve['tau_alpha']))} at T = {style.number(t)}" for t, curve in curves.items()
     )
     settings = next(iter(curves.values())).settings
-    samples = f" over {settings['n_samples']} samples" if "n_samples" in settings else ""
-    known = any(np.isfinite(curve["F_s_error"]).any() for curve in curves.values())
     return (
-        "From liquid to glass. (a) Self intermediate scattering function F_s(k, t) of the A particles at wavenumber "
-        f"k = {settings.get('wavenumber', 7.25):g} / σ{f'; band: standard error{samples}' if known else ''}. Dashed: "
-        f"relaxation time τ_α, where F_s = 1/e (dotted): {taus} (in τ). (b) Mean-squared displacement of the A "
+        "From liquid to glass. (a) Self intermediate scattering function F_s(k, t) of the A particles at wavenumber k "
+        f"= {settings.get('wavenumber', 7.25):g} / σ; band: standard error over the samples, where there are several. "
+        f"Dashed: relaxation time τ_α, where F_s = 1/e (dotted): {taus} (in τ). (b) Mean-squared displacement of the A "
         f"particles. Open symbols: the times at which propensities are measured. {style.UNITS}"
     )
 

@@ -136,8 +136,6 @@ def caption(rows: dict[str, np.ndarray]) -> str:
     limit = "its limit at small δ, by back-propagation" if "gradient" in rows["kind"] else "at the smallest δ"
     if gap.any():
         limit += f"; open symbols: at δ = {rows['delta'][gap].max():g} σ. Where both agree the response is linear"
-    known = np.isfinite([rows["correlation_with_full_error"], rows["rms_change_error"]]).any()
-    bars = "Bars: one standard error, from a bootstrap over configurations and the marked particles in each. "
     return (
         "How far the network looks. Two changes of what it sees around a marked particle (red): (a) everything beyond "
         "shell h is removed; (b) everything beyond shell h is pushed outwards by δ, which opens a gap between the "
@@ -145,7 +143,8 @@ def caption(rows: dict[str, np.ndarray]) -> str:
         "Pearson correlation of the prediction from h shells with the prediction from the whole configuration. (d) "
         f"Gap: root-mean-square change Δ_rms of the predicted propensity divided by δ; line and full symbols: {limit}. "
         f"Each point: {counts} marked A particles in held-out configurations; those of which the shell wraps around "
-        f"the box are left out. Symbols of one shell stand side by side. {bars if known else ''}This is the reach of "
+        f"the box are left out. Symbols of one shell stand side by side. Bars: one standard error, from a "
+        "bootstrap over configurations and the marked particles in each. This is the reach of "
         f"the network, not a measured correlation length. Times t in τ; {style.UNITS}"
     )
 

@@ -45,11 +45,10 @@ def at_single_times(history: dict[str, np.ndarray]) -> list[str]:
 def caption(histories: dict[str, dict[str, np.ndarray]]) -> str:
     """Return the caption, with the best validation correlation of each network."""
     best = ", ".join(f"{np.nanmax(history['validation_r']):.3f} ({label})" for label, history in histories.items())
-    thin = " (thin: single times)" if any(map(at_single_times, histories.values())) else ""
     return (
         "How the networks learned. (a) Loss, the mean squared error of the propensity of the A particles (in the "
         "normalisation of the network) on the training configurations. (b) Pearson correlation r with the simulation "
-        f"on the validation configurations, mean over configurations and times{thin}; "
+        f"on the validation configurations, mean over configurations and times (thin: single times); "
         f"the weights with the largest are kept: {best}. One step: one configuration. The test configurations play no "
         "part in this."
     )

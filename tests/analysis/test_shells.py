@@ -227,7 +227,7 @@ def test_file_to_file(files):
     everything = ["--kind", "removal", "gap", "gradient", "--shells", 1, 2, "--delta", 0.01, 0.05, "--particles", 6]
     done = command_line(
         files, files / "one.pt", files / "sample.h5", files / "out.csv", *everything, "--truth",
-        files / "propensity.h5", "--sensitivity", files / "distance.csv", "--responses", files / "answers.h5",
+        files / "propensity.h5", "--responses", files / "answers.h5",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["shell 1: 6 marked particles", "shell 2: 6 marked particles"]
@@ -244,10 +244,8 @@ def test_file_to_file(files):
         assert kind.decode() == row["kind"]
         change = changed if row["kind"] == "gradient" else changed - answers["full"]
         assert np.sqrt((change**2).mean()) == pytest.approx(float(row["rms_change"]))
-    distances = np.genfromtxt(files / "distance.csv", delimiter=",", names=True)
-    assert distances["distance"].max() < EDGE / 2
     # Unit-density crystal: the bins up to L/2 hold about 6 x (4 pi / 3) (L/2)^3 pairs.
-    assert distances["n_pairs"].sum() == pytest.approx(6 * 4 / 3 * np.pi * 3.5**3, rel=0.05)
+    assert answers["pairs"].sum() == pytest.approx(6 * 4 / 3 * np.pi * 3.5**3, rel=0.05)
 
 
 def test_every_time_has_its_rows(files):

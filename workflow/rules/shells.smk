@@ -64,7 +64,7 @@ rule shell_response:
 
 
 rule shell_gradient:
-    """The limit of small gaps behind all shells at once, and the sensitivity against distance."""
+    """The limit of small gaps behind all shells at once, and the sensitivity to every particle."""
     input:
         model="<results>/{temperature}/{network}/{time}/seed{seed}/model.pt",
         graphs="<results>/{temperature}/graphs.h5",
@@ -72,7 +72,6 @@ rule shell_gradient:
     output:
         table="<results>/{temperature}/{network}/{time}/seed{seed}/shells/gradient.csv",
         responses="<results>/{temperature}/{network}/{time}/seed{seed}/shells/gradient.h5",
-        sensitivity="<results>/{temperature}/{network}/{time}/seed{seed}/shells/sensitivity.csv",
     log:
         "<logs>/{temperature}/{network}/{time}/seed{seed}/shells/gradient.log",
     benchmark:
@@ -87,7 +86,7 @@ rule shell_gradient:
         # Seven recurrences see seven edges far.
         "python -P -m analysis.shells {input.model:q} {input.graphs:q} {output.table:q}"
         " --responses {output.responses:q}"
-        " --sensitivity {output.sensitivity:q} --kind gradient --shells 1 2 3 4 5 6 7 {params.options}"
+        " --kind gradient --shells 1 2 3 4 5 6 7 {params.options}"
         " --threads {threads} > {log:q} 2>&1"
 
 
