@@ -7,7 +7,7 @@ holds: bring those along. Simulations share a GPU under MPS (docs/performance.md
 
 Where there is no network, `--wheels FOLDER` installs from files, whatever the interpreter does not have already:
 
-    pip download --no-deps --dest FOLDER openmm==8.6.1 openmm-cuda-13==8.6.1 snakemake==9.27.1 ...
+    pip wheel --no-deps --wheel-dir FOLDER openmm==8.6.1 openmm-cuda-13==8.6.1 snakemake==9.27.1 ...
 """
 
 import argparse
@@ -17,7 +17,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -30,24 +32,25 @@ END = 45
 
 
 def set_up(wheels: Path | None) -> None:
-    """Install the packages of the simulations and Snakemake beside the interpreter's own; run again with them."""
-    done = INSTALLED / "done"
-    if not done.exists():
+    """Install the packages of the simulations and Snakemake into an environment of their own; run again in that."""
+    python = INSTALLED / "bin/python"
+    if sys.prefix == str(INSTALLED):
+        sys.exit(f"error: {INSTALLED}: packages are missing there; remove it, and give all in --wheels")
+    if not (INSTALLED / "done").exists():
+        venv.create(INSTALLED, clear=True, symlinks=True)
         how = ["--constraint", str(ROOT / "envs/lock.txt"), *PACKAGES]
         if shutil.which("nvidia-smi"):
             how += re.findall(r"openmm-cuda-13==[\d.]+", (ROOT / "pyproject.toml").read_text())
         if wheels:
             how = ["--no-index", "--no-deps", *map(str, wheels.glob("*.whl"))]
-        where = ["--quiet", "--disable-pip-version-check", "--upgrade", "--target", str(INSTALLED)]
-        subprocess.run([sys.executable, "-m", "pip", "install", *where, *how], check=True)
-        (INSTALLED / "bin").mkdir(exist_ok=True)
-        (INSTALLED / "bin/python").unlink(missing_ok=True)
-        (INSTALLED / "bin/python").symlink_to(sys.executable)
-        done.touch()
-    path = f"{INSTALLED / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    if str(INSTALLED) in os.environ.get("PYTHONPATH", ""):
-        sys.exit(f"error: {INSTALLED}: packages are missing there; remove it, and give all in --wheels")
-    os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"PYTHONPATH": str(INSTALLED), "PATH": path})
+            # What this interpreter has, the environment's has too, whether it is one of an environment itself or not.
+            (site,) = INSTALLED.glob("lib/*/site-packages")
+            (site / "beside.pth").write_text(sysconfig.get_path("purelib"))
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", *how], check=True)
+        (INSTALLED / "done").touch()
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    os.execve(python, [str(python), *sys.argv], os.environ | {"PATH": path})
 
 
 def share_the_gpu() -> int:
