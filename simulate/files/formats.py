@@ -12,7 +12,7 @@ import itertools
 import re
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import h5py
@@ -114,6 +114,8 @@ def _reader(path: Path) -> Callable[[Path, Species], Iterator[Configuration]]:
         return _lammps_dump
     if re.search(r"^\s*\d+\s+atoms\s*$", start, re.M) and "xlo xhi" in start:
         return _lammps_data
+    if path.suffix == ".traj":
+        return _ase
     return _xyz if re.search(r"\.(ext)?xyz(\.gz)?$", path.name) else _mdtraj
 
 
@@ -144,12 +146,11 @@ def _types(path: Path, species: Species, *columns: np.ndarray) -> np.ndarray:
 
 
 def _meaning(names: np.ndarray) -> dict[str, int]:
-    """Return what the names tell: A and B, or numbers from 0 or from 1, most of them A."""
-    numbers = set(names)
-    if numbers <= {"0", "1"} or numbers <= {"1", "2"}:
-        known = {name: int(name) - ("0" not in numbers) for name in numbers}
-        return known if np.mean([known[name] for name in names]) < 0.5 else {}
-    return {name: NAMES[name.upper()] for name in numbers if name.upper() in NAMES}
+    """Return what the names tell: A and B, or two numbers from 0 or from 1 with more of the smaller."""
+    if set(names) in ({"0", "1"}, {"1", "2"}):
+        smaller, larger = sorted(set(names))
+        return {smaller: 0, larger: 1} if np.mean(names == smaller) > 0.5 else {}
+    return {name: NAMES[name.upper()] for name in set(names) if name.upper() in NAMES}
 
 
 def _edges(path: Path, cell: np.ndarray, periodic: bool) -> np.ndarray:
@@ -171,10 +172,10 @@ def _lammps_dump(path: Path, species: Species) -> Iterator[Configuration]:
                 flags, bounds = line.split()[-3:], np.loadtxt(list(itertools.islice(file, 3)), ndmin=2)
             if line.startswith("ITEM: ATOMS"):
                 names = line.split()[2:]
-                rows = np.array([row.split() for row in itertools.islice(file, n)])
-                if rows.shape != (n, len(names)):
-                    raise InputError(f"{path}: {len(rows)} particles, expected {n}: truncated or damaged")
-                columns = dict(zip(names, rows.T, strict=True))
+                rows = [row.split() for row in itertools.islice(file, n)]
+                if len(rows) != n or {len(row) for row in rows} != {len(names)}:
+                    raise InputError(f"{path}: {len(rows)} particles, expected {n}, each of {len(names)} columns")
+                columns = dict(zip(names, np.array(rows).T, strict=True))
                 order = np.argsort(columns["id"].astype(int)) if "id" in columns else np.arange(n)
                 low, edges = bounds[:, 0], bounds[:, 1] - bounds[:, 0]
                 tilted = bounds[:, 2:].any()
@@ -211,21 +212,26 @@ def _xyz(path: Path, species: Species) -> Iterator[Configuration]:
     import ase.io
 
     text = re.sub(r"^(\s*\d+[ \t]*\n)(.*)$", lambda two: two[1] + _comment(two[2]), _whole_text(path), flags=re.M)
-    for found in ase.io.iread(io.StringIO(text), index=":", format="extxyz"):
+    return _ase(path, species, ase.io.iread(io.StringIO(text), index=":", format="extxyz"))
+
+
+def _ase(path: Path, species: Species, frames: Iterable | None = None) -> Iterator[Configuration]:
+    """Yield frames as ASE holds them (None: of its own .traj)."""
+    import ase.io
+
+    for found in ase.io.iread(path, index=":", format="traj") if frames is None else frames:
         edges = _edges(path, found.cell.array, found.pbc.all() and found.cell.volume > 0)
-        names = [found.arrays[name].astype(str) for name in ("name", "type") if name in found.arrays]
-        if not names:
-            raise InputError(f"{path}: no column of species, expected one, as species:S:1 ({PAGE})")
+        columns = [found.arrays[name].astype(str) for name in ("name", "type") if name in found.arrays]
         temperature = found.info.get("temperature")
         known = float(temperature) if isinstance(temperature, int | float) else None
-        yield Configuration(found.positions, _types(path, species, *names), edges, known)
+        columns = columns or [np.array(found.get_chemical_symbols())]
+        yield Configuration(found.positions, _types(path, species, *columns), edges, known)
 
 
 def _comment(line: str) -> str:
     """Return a comment line as ASE understands it; it takes a column `species` for elements, and ours are A and B."""
     if box := re.search(r"sim_box=RectangularSimulationBox,([^,\s]+),([^,\s]+),([^,\s]+)", line):
-        form = re.compile(r"columns=type,x,y,z(?:,(\S+))?")
-        if not (others := form.search(line)):
+        if not (others := re.search(r"columns=type,x,y,z(?:,(\S+))?", line)):
             raise ValueError("a comment of RUMD without columns=type,x,y,z")
         columns = ":".join(["name:S:1:pos:R:3", *(f"{name}:R:1" for name in (others[1] or "").split(",") if name)])
         return f'Lattice="{box[1]} 0 0 0 {box[2]} 0 0 0 {box[3]}" Properties={columns}'

@@ -132,7 +132,8 @@ def box(found: ArrayLike, where: str) -> np.ndarray:
     """Return the box (3,), or raise InputError where it is not three positive edges."""
     found = np.asarray(found, dtype=np.float64)
     if found.shape != (3,) or not (np.isfinite(found) & (found > 0)).all():
-        raise InputError(f"{where}: box is {found}, expected three positive edges")
+        flat = "; three-dimensional only" if found.shape == (2,) else ""
+        raise InputError(f"{where}: box is {found}, expected three positive edges{flat}")
     return found
 
 

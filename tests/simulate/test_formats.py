@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 
 import numpy as np
 import pytest
@@ -55,6 +56,7 @@ def symbols(liquid, names):
 WRITERS = {
     "liquid.extxyz": lambda path, one: by_ase(path, one, "extxyz", symbols(one, ["Ni", "P"])),
     "liquid.xyz.gz": lambda path, one: by_ase(path, one, "extxyz", symbols(one, ["Ni", "P"])),
+    "liquid.traj": lambda path, one: by_ase(path, one, "traj", symbols(one, ["Ni", "P"])),
     "liquid.data": lambda path, one: by_ase(path, one, "lammps-data", symbols(one, ["H", "He"]), atom_style="atomic"),
     "data.masses": lambda path, one: by_ase(path, one, "lammps-data", symbols(one, ["Ni", "P"]), masses=True),
     "liquid.gro": by_mdtraj,
@@ -182,9 +184,10 @@ def test_what_is_refused_and_why(liquid, sample, tmp_path):
     refused(
         "b.dump", whole.replace("pp pp pp", "xy xz yz pp pp pp").replace("\nITEM: ATOMS", " 0.3\nITEM: ATOMS"), "dump: "
     )
-    refused("c.dump", whole[: len(whole) // 2], "not a configuration|truncated")
+    refused("c.dump", whole[: len(whole) // 2], "107 particles, expected 216, each of 5 columns")
     refused("d.dump", "ITEM: UNITS\nreal\n" + whole, "units real, expected lj")
     refused("e.dump", whole.replace("216", "99999999999"), "expected 99999999999")
+    refused("o.dump", re.sub(r"(?m)^(\d+) 2 ", r"\1 1 ", whole), "types 1, expected A and B")
     refused("f.xyz", "2\n\nA 0 0 0\nB 1 1 1\n", "orthogonal box")
     refused("g.xyz", '2\nLattice="6 0 0 1 6 0 0 0 6"\nA 0 0 0\nB 1 1 1\n', "orthogonal box")
     refused("h.data", "x\n\n999999999 atoms\n2 atom types\n0 6 xlo xhi\n\nAtoms\n\n", "claims more particles")

@@ -98,11 +98,13 @@ def test_glassbench(tmp_path, monkeypatch):
 
 
 def test_two_dimensions_are_refused(tmp_path):
-    np.savez(
-        tmp_path / "flat.npz", types=np.ones(50, int), initial_positions=np.random.default_rng(0).uniform(size=(50, 2))
-    )
-    with pytest.raises(InputError, match="three-dimensional only"):
-        formats.read(tmp_path / "flat.npz")
+    places, types = np.random.default_rng(0).uniform(size=(50, 2)), np.zeros(50, int)
+    np.savez(tmp_path / "flat.npz", types=types, initial_positions=places)
+    (tmp_path / "flat.pickle").write_bytes(pickle.dumps({"types": types, "positions": places, "box": np.ones(2)}))
+    store.write(tmp_path / "flat.h5", "sample", {"types": types, "positions": places, "box": np.ones(3)}, {})
+    for name in ("flat.npz", "flat.pickle", "flat.h5"):
+        with pytest.raises(InputError, match="three-dimensional only"):
+            formats.read(tmp_path / name)
 
 
 def test_a_time_for_files_that_carry_theirs_is_refused(tmp_path, monkeypatch):
