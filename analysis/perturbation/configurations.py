@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from analysis.liquid import propensity
-from learn.data import dataset
+from learn.data import dataset, domain
 from learn.data.graph import Graph
 from learn.data.inputs import Inputs
 from learn.models import MODELS
 from learn.models.model import Trained
-from learn.predict import strange
 from simulate.files import formats, store
 from simulate.liquid.configuration import Configuration
 from simulate.stage import command
@@ -57,7 +56,7 @@ def read(
         samples = (dataset.load(path, name) for name in names)
         return [_examined(trained, s.configuration, at_times(trained.time, s.time, s.propensity)) for s in samples]
     structure = formats.read(path, species)
-    if different := strange(structure, trained.settings):
+    if different := domain.outside(structure, trained.settings):
         command.warn(f"{path}: {different}")
     source = truth or path
     try:

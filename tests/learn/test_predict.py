@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from learn.data.domain import outside
 from learn.models import checkpoint
 from learn.models.bapst2020.model import Bapst2020
 from learn.models.model import Trained
-from learn.predict import strange
 from simulate.files import formats, store
 from simulate.liquid.box import wrap
 from simulate.liquid.configuration import Configuration
@@ -58,7 +58,7 @@ def far(change, found):
     """What is said of a changed configuration."""
     changed = replace(found)
     change(changed)
-    return strange(changed, SETTINGS)
+    return outside(changed, SETTINGS)
 
 
 def expand(found):
@@ -88,7 +88,7 @@ def warm(found):
 )
 def test_what_lies_far_from_the_liquid_is_said(change, said, reference):
     found = formats.read(reference / "botan" / "isoconfig_N4096T0.44_3_tc07.npz")
-    assert strange(found, SETTINGS) == ""
+    assert outside(found, SETTINGS) == ""
     text = far(change, found)
     assert text.startswith(said)
     assert text.endswith("far from the liquid that the model was trained on, density 1.2, T = 0.44, 20% B")
