@@ -23,26 +23,25 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from learn.models.bapst2020.fast.memory import keep_freed_memory
-
 from learn.data.graph import build
-from learn.models import checkpoint
+from learn.data.inputs import Inputs
 from learn.models.bapst2020.fast import edges
 from learn.models.bapst2020.fast.incidence import PIECE
 from learn.models.bapst2020.model import RECURRENCES, WIDTH, Bapst2020
+from learn.training.memory import keep_freed_memory
 
 DENSITY = 1.2
 
 
-def liquid(particles: int) -> tuple[torch.Tensor, ...]:
-    """Return the tensors of a graph as dense as the liquid: a jittered lattice, about 41 neighbours each."""
+def liquid(particles: int) -> Inputs:
+    """Return the inputs of a graph as dense as the liquid: a jittered lattice, about 41 neighbours each."""
     random = np.random.default_rng(0)
     side = round(particles ** (1 / 3))
     lattice = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     spacing = DENSITY ** (-1 / 3)
     positions = spacing * (lattice + random.normal(scale=0.1, size=lattice.shape))
     types = (random.random(len(lattice)) < 0.2).astype(int)
-    return checkpoint.tensors(build(positions, types, np.full(3, side * spacing)))
+    return Inputs.of(build(positions, types, np.full(3, side * spacing)))
 
 
 def plain(network: Bapst2020) -> Callable:
@@ -54,14 +53,9 @@ def ours(network: Bapst2020) -> Callable:
     return network
 
 
-def ours_frugal(network: Bapst2020) -> Callable:
-    network.frugal = True
-    return network
-
-
 def ours_mixed(network: Bapst2020) -> Callable:
     keep_freed_memory()
-    network.edge_type = torch.bfloat16
+    network.precision = torch.bfloat16
     return network
 
 
@@ -70,16 +64,13 @@ def ours_without_allocator(network: Bapst2020) -> Callable:
 
 
 def ours_with_scatter(network: Bapst2020) -> Callable:
-    import torch_scatter  # noqa: F401
+    from torch_scatter import segment_csr
+
+    def segment_sum(values, start, order=None):
+        return segment_csr(values if order is None else values.index_select(0, order), start, reduce="sum")
 
     keep_freed_memory()
-    edges.REDUCTION = "scatter"
-    return network
-
-
-def ours_with_index_add(network: Bapst2020) -> Callable:
-    keep_freed_memory()
-    edges.REDUCTION = "index_add"
+    edges.segment_sum = segment_sum
     return network
 
 
@@ -106,10 +97,10 @@ def geometric(network: Bapst2020) -> Callable:
 
     recurrence = Recurrence()
 
-    def forward(types, vectors, senders, receivers):
-        edge_index = torch.stack([senders, receivers])
-        node = node0 = network.node_encoder(types[:, None])
-        edge = edge0 = network.edge_encoder(vectors)
+    def forward(inputs):
+        edge_index = torch.stack([inputs.senders, inputs.receivers])
+        node = node0 = network.node_encoder(inputs.types[:, None].float())
+        edge = edge0 = network.edge_encoder(inputs.vectors[0])
         for _ in range(RECURRENCES):
             node, edge = recurrence(torch.cat([node, node0], -1), edge_index, torch.cat([edge, edge0], -1))
         return network.decoder(node)
@@ -122,21 +113,21 @@ def compiled(network: Bapst2020) -> Callable:
     return torch.compile(partial(factorised, network), dynamic=False)
 
 
-def factorised(network: Bapst2020, types, vectors, senders, receivers) -> torch.Tensor:
-    """Return the network's output: as `Bapst2020.propagate`, but one operation after another, and torch's gradients."""
-    node = node0 = network.node_encoder(types[:, None])
+def factorised(network: Bapst2020, inputs: Inputs) -> torch.Tensor:
+    """Return the network's output: as `fast.forward`, but one operation after another, and torch's gradients."""
+    node = node0 = network.node_encoder(inputs.types[:, None].float())
     first, second = network.edge_update[0], network.edge_update[2]
     on_edge, on_edge0, on_to, on_to0, on_of, on_of0 = first.weight.T.split(WIDTH)
     on_sum, on_node, on_node0 = network.node_update[0].weight.T.split(WIDTH)
-    edge = network.edge_encoder(vectors)
+    edge = network.edge_encoder(inputs.vectors[0])
     constant = edge @ on_edge0
     to0, of0 = node0 @ on_to0 + first.bias, node0 @ on_of0
     from_node0 = node0 @ on_node0 + network.node_update[0].bias
     for _ in range(RECURRENCES):
         to, of = node @ on_to + to0, node @ on_of + of0
-        hidden = torch.relu(edge @ on_edge + constant + to[receivers] + of[senders])
+        hidden = torch.relu(edge @ on_edge + constant + to[inputs.receivers] + of[inputs.senders])
         edge = torch.relu(hidden @ second.weight.T + second.bias)
-        total = torch.zeros_like(node).index_add(0, receivers, edge)
+        total = torch.zeros_like(node).index_add(0, inputs.receivers, edge)
         node = network.node_update[1:](total @ on_sum + node @ on_node + from_node0)
     return network.decoder(node)
 
@@ -145,21 +136,19 @@ VARIANTS = {
     "plain": plain,
     "PyTorch Geometric": geometric,
     "ours": ours,
-    "ours, frugal": ours_frugal,
     "ours, edges in bfloat16": ours_mixed,
     "ours, memory returned": ours_without_allocator,
     "ours, sums by torch-scatter": ours_with_scatter,
-    "ours, sums by index_add": ours_with_index_add,
     "factorised, torch.compile": compiled,
 }
 # Takes a minute to compile: only where it is asked for.
 ON_REQUEST = ("factorised, torch.compile",)
 
 
-def step(function: Callable, network: Bapst2020, inputs: tuple) -> torch.Tensor:
+def step(function: Callable, network: Bapst2020, inputs: Inputs) -> torch.Tensor:
     """Do one training step's forward and backward; return the output."""
     network.zero_grad(set_to_none=True)
-    output = function(*inputs)
+    output = function(inputs)
     (output**2).mean().backward()
     return output
 
@@ -180,13 +169,13 @@ def worker(variant: str, particles: int, threads: int, pipe) -> None:
     expected = [parameter.grad.clone() for parameter in network.parameters()]
     found = step(function, network, small).detach()
     # Equal to rounding: of float32, or of bfloat16.
-    most = 1e-4 if network.edge_type is None else 0.05
+    most = 1e-4 if network.precision is None else 0.05
     for here, there in zip((found, *(p.grad for p in network.parameters())), (reference, *expected), strict=True):
         if not (here - there).norm() < most * there.norm():
             raise SystemExit(f"{variant}: not the same network")
     before = _peak()
     step(function, network, inputs)
-    pipe.send(len(inputs[2]))
+    pipe.send(len(inputs.senders))
     while pipe.recv():
         cpu, wall = time.process_time(), time.perf_counter()
         step(function, network, inputs)
@@ -217,7 +206,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments = parser.parse_args()
     if arguments.device == "cuda":
-        from benchmarks import learn_device
+        from benchmarks.speed import learn_device
 
         learn_device.run(arguments)
         return

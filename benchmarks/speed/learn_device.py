@@ -15,53 +15,49 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 
 import torch
 
-from benchmarks import learn_trainings
+from benchmarks.speed import learn_trainings
 from benchmarks.speed.learn import compiled, geometric, liquid, plain, step
-from benchmarks.speed.on_cuda import CUDA, TORCH, Settings, attempt, median, milliseconds, on_device, recorded, set_to
+from benchmarks.speed.on_cuda import CUDA, TORCH, Settings, attempt, median, milliseconds, recorded, set_to
+from learn.data.inputs import Inputs
 from learn.models.bapst2020.model import RECURRENCES, WIDTH, Bapst2020
 
 STEPS = 10
 
 
-def ours(network: Bapst2020, incidences: dict) -> Callable:
-    """Return the network on incidences made beforehand, as training has them."""
-
-    def forward(types, vectors, senders, receivers):
-        return network.propagate(types, vectors, incidences[len(senders)])
-
-    return forward
+def ours(network: Bapst2020) -> Callable:
+    return network
 
 
-def ours_mixed(network: Bapst2020, incidences: dict) -> Callable:
-    network.edge_type = torch.bfloat16
-    return ours(network, incidences)
+def ours_mixed(network: Bapst2020) -> Callable:
+    network.precision = torch.bfloat16
+    return network
 
 
-# Name: how it is made of a network and its incidences, and the settings of modules it needs.
+# Name: how it is made of a network, and the settings of modules it needs.
 VARIANTS: dict[str, tuple[Callable, Settings]] = {
-    "plain": (lambda network, _: plain(network), {}),
-    "PyTorch Geometric": (lambda network, _: geometric(network), {}),
+    "plain": (plain, {}),
+    "PyTorch Geometric": (geometric, {}),
     "ours": (ours, {}),
     "ours, products tf32x3": (ours, {"edges_device.PRECISION": "tf32x3"}),
     "ours, products tf32": (ours, {"edges_device.PRECISION": "tf32"}),
     "ours, edges in bfloat16": (ours_mixed, {}),
     "ours, without kernels": (ours, TORCH),
     "ours, without kernels, edges in bfloat16": (ours_mixed, TORCH),
-    "ours, without kernels, index_add": (ours, {**TORCH, "edges.REDUCTION": "index_add"}),
-    "factorised, torch.compile": (lambda network, _: compiled(network), {}),
+    "factorised, torch.compile": (compiled, {}),
 }
 # They ask the device for sizes on the way, which no recording can; one that fails leaves torch's generator unusable.
-UNRECORDED = ("PyTorch Geometric", "ours, without kernels, index_add")
+UNRECORDED = ("PyTorch Geometric",)
 ON_REQUEST = ("factorised, torch.compile",)
 
 
-def difference(function: Callable, network: Bapst2020, inputs: tuple) -> float:
+def difference(function: Callable, network: Bapst2020, inputs: Inputs) -> float:
     """Return the largest relative difference of outputs and gradients from plain in double precision."""
     double = copy.deepcopy(network).double()
-    exact = step(double.plain, double, tuple(each.double() if each.is_floating_point() else each for each in inputs))
+    exact = step(double.plain, double, replace(inputs, vectors=inputs.vectors.double()))
     found = step(function, network, inputs)
     pairs = [
         (found, exact),
@@ -73,16 +69,15 @@ def difference(function: Callable, network: Bapst2020, inputs: tuple) -> float:
 class Variant:
     """An implementation with a network of its own."""
 
-    def __init__(self, name: str, large: tuple, small: tuple):
+    def __init__(self, name: str, large: Inputs, small: Inputs):
         make, self.settings = VARIANTS[name]
         self.name = name
         torch.manual_seed(0)
         self.network = Bapst2020().to(CUDA)
-        (self.inputs, incidence), (little, other) = large, small
-        incidences = {len(self.inputs[2]): incidence, len(little[2]): other}
-        self.function = make(self.network, incidences)
+        self.inputs = large
+        self.function = make(self.network)
         with set_to(self.settings):
-            self.difference = difference(self.function, self.network, little)
+            self.difference = difference(self.function, self.network, small)
             step(self.function, self.network, self.inputs)
             self.network.zero_grad(set_to_none=True)
             torch.cuda.synchronize()
@@ -98,7 +93,7 @@ class Variant:
 
     def forward(self) -> None:
         with torch.no_grad():
-            self.function(*self.inputs)
+            self.function(self.inputs)
 
     def round(self) -> None:
         with set_to(self.settings):
@@ -124,17 +119,16 @@ def compile_ahead(jobs: list[tuple[torch.dtype | None, Settings]]) -> None:
 def _compiled(job: tuple[torch.dtype | None, Settings]) -> str:
     kind, settings = job
     try:
-        inputs, incidence = on_device(liquid(216))
         network = Bapst2020().to(CUDA)
-        network.edge_type = kind
+        network.precision = kind
         with set_to(settings):
-            step(ours(network, {len(inputs[2]): incidence}), network, inputs)
+            step(network, network, liquid(216).to(CUDA))
     except Exception as error:
         return f"{settings}: {repr(error)[:300]}"
     return ""
 
 
-def steps_table(arguments: argparse.Namespace, large: tuple, small: tuple) -> None:
+def steps_table(arguments: argparse.Namespace, large: Inputs, small: Inputs) -> None:
     names = arguments.variants or [name for name in VARIANTS if name not in ON_REQUEST]
     kinds = {ours: None, ours_mixed: torch.bfloat16}
     wanted = [VARIANTS[name] for name in names]
@@ -206,16 +200,14 @@ def limits(count: int) -> None:
         )
 
 
-def kernels(large: tuple) -> None:
+def kernels(large: Inputs) -> None:
     """Print ms of each kernel in one step, by torch's profiler."""
-    inputs, incidence = large
     for kind in (None, torch.bfloat16):
         network = Bapst2020().to(CUDA)
-        network.edge_type = kind
-        function = ours(network, {len(inputs[2]): incidence})
-        step(function, network, inputs)
+        network.precision = kind
+        step(network, network, large)
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-            step(function, network, inputs)
+            step(network, network, large)
             torch.cuda.synchronize()
         print(f"\nkernels of a step, edges in {kind or torch.float32}:")
         rows = sorted(profile.key_averages(), key=lambda row: -row.self_device_time_total)
@@ -228,14 +220,13 @@ def kernels(large: tuple) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Measure all and print it."""
     began = time.perf_counter()
-    large, small = (on_device(liquid(count)) for count in (arguments.particles, 216))
-    count = len(large[0][2])
+    large, small = (liquid(count).to(CUDA) for count in (arguments.particles, 216))
+    count = len(large.senders)
     print(
         f"{torch.cuda.get_device_name()}, torch {torch.__version__}: {arguments.particles} particles, {count} edges\n"
     )
     steps_table(arguments, large, small)
     attempt(lambda: limits(count), "limits")
-    attempt(learn_trainings.optimiser_times, "optimiser")
     attempt(lambda: learn_trainings.trainings(large), "trainings")
     attempt(lambda: kernels(large), "kernels")
     print(f"\n{time.perf_counter() - began:.0f} s")

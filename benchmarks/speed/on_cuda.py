@@ -9,12 +9,11 @@ from contextlib import contextmanager
 
 import torch
 
-from learn.models.bapst2020.fast import capture, edges, edges_device, optimisers
-from learn.models.bapst2020.fast.incidence import Incidence
+from learn.models.bapst2020.fast import capture, edges_device
 
 CUDA = torch.device("cuda")
 Settings = dict[str, object]
-MODULES = {"edges_device": edges_device, "edges": edges, "capture": capture, "optimisers": optimisers}
+MODULES = {"edges_device": edges_device, "capture": capture}
 # Torch's operations instead of our kernels.
 TORCH: Settings = {"edges_device.kernels": None}
 
@@ -47,12 +46,6 @@ def median(work: Callable, count: int = 20, warm_up: int = 3) -> float:
     """Return the median of what a run takes, ms."""
     milliseconds(work, warm_up)
     return statistics.median(milliseconds(work, count))
-
-
-def on_device(graph: tuple) -> tuple[tuple, Incidence]:
-    types, _, senders, receivers = graph
-    incidence = Incidence.of(senders, receivers, len(types)).to(CUDA)
-    return tuple(array.to(CUDA) for array in graph), incidence
 
 
 def recorded(work: Callable) -> Callable:

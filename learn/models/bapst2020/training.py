@@ -55,9 +55,9 @@ def train(task: Task) -> tuple[Trained, list[dict]]:
         begin = _first_weights(network.to(task.device), recipe, task, lambda: map(batch_of, names["train"]))
         start = task.start and restart.fingerprint(*(each.numpy() for each in task.start.network.state_dict().values()))
         with command.polling():
-            plan = _plan(network, recipe, epochs, task.seed)
+            how = plan(network, recipe, epochs, task.seed)
             about = (asdict(recipe), recurrences, task.control, start)
-            history = fit(network, batch_of, names, plan, begin=begin, about=about, state=task.state)
+            history = fit(network, batch_of, names, how, begin=begin, about=about, state=task.state)
     initial.fold(network.cpu())
     initial.keep_outputs(network, len(time))
     network.precision = None
@@ -95,7 +95,8 @@ def _first_weights(network: Bapst2020, recipe: Recipe, task: Task, batches: Call
     )
 
 
-def _plan(network: Bapst2020, recipe: Recipe, epochs: int, seed: int) -> Plan:
+def plan(network: Bapst2020, recipe: Recipe, epochs: int, seed: int) -> Plan:
+    """Return how the loop trains a network, on the device where it is."""
     on_gpu = next(network.parameters()).is_cuda
     if recipe.optimiser == "adam":
         optimiser: torch.optim.Optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=on_gpu)
