@@ -25,6 +25,8 @@ from simulate.stage.command import InputError
 FILES = ("sample.h5", "inherent.h5", "isoconfigurational.h5")
 # Settings that differ from configuration to configuration.
 OWN = {"sample", "configuration", "configuration_sha256"}
+# Of U/N and P by the published fits.
+PUBLISHED_ERRORS = (0.004, 0.02)
 MADE_BY = ("platform", "commit", "versions", "seconds")
 
 
@@ -85,49 +87,52 @@ def published(temperature: float, density: float) -> tuple[float, float]:
     return -8.6461 + 2.6323 * power, density * (temperature - 6.174 + 13.380 * power)
 
 
-def acceptance(paths: list[Path]) -> list[dict]:
+def acceptance(paths: list[Path]) -> list[dict[str, str]]:
     """Return what speaks for the equilibrium of the archives' configurations, one row for each temperature.
 
     Means carry the standard error over configurations. `drift`: slope of U/N along the set's numbers, in its standard
-    errors. `held`: time at T before a configuration was taken, in tau_alpha of the set's relaxation runs.
+    errors. `held`: time at T before a configuration was taken, in tau_alpha of the set's relaxation runs. `accepted`:
+    U/N and P within three errors of the published values, theirs included, and a drift of less than three. `hours`:
+    of all simulations behind the configurations, one after another.
     """
-    rows = []
     at: dict[float, list[Path]] = {}
     for path in paths:
         at.setdefault(archive.contents(path).temperature, []).append(path)
-    for temperature, files in sorted(at.items()):
-        samples = {name: archive.read(path, name) for path in files for name in archive.contents(path).names}
-        energy, pressure = np.transpose([_thermodynamics(sample) for _, sample in sorted(samples.items())])
-        n, density = _size(next(iter(samples.values())))
-        of_set, told = archive.relaxation(files[0]), archive.settings(files[0])
-        number, spread = np.arange(len(energy)) - (len(energy) - 1) / 2, energy.std(ddof=1)
-        expected = published(temperature, density)
-        ours, (first, last) = (
-            of_set["tau_alpha"],
-            [
-                np.interp(np.log(of_set["tau_alpha"]), np.log(of_set["time"]), of_set[f"F_s_{half}_half"])
-                for half in ("first", "last")
-            ],
-        )
-        held = told["equilibrate"]["relaxation_times"] * expected_tau_alpha(temperature)
-        rows.append(
-            {
-                "T": f"{temperature:g}",
-                "N": str(n),
-                "configurations": str(len(samples)),
-                "U/N": f"{energy.mean():.4f} ± {standard_error(energy):.4f}",
-                "published": f"{expected[0]:.4f}",
-                "P": f"{pressure.mean():.3f} ± {standard_error(pressure):.3f}",
-                "published P": f"{expected[1]:.3f}",
-                "drift": f"{(number @ energy) / (spread * np.sqrt(number @ number)):+.1f}",
-                "tau_alpha": f"{ours:.3g} ± {of_set['tau_alpha_error']:.2g}",
-                "held": f"{held / ours:.1f}",
-                "F_s(tau_alpha), first and last half": f"{first:.2f}, {last:.2f}",
-                "F_s since quench, largest": f"{max(sample['F_s_since_quench'] for sample in samples.values()):.3f}",
-                "crystal, largest": f"{max(sample['crystalline_fraction'] for sample in samples.values()):.3f}",
-            }
-        )
-    return rows
+    return [_row(temperature, files) for temperature, files in sorted(at.items())]
+
+
+def _row(temperature: float, files: list[Path]) -> dict[str, str]:
+    named = {name: archive.read(path, name) for path in files for name in archive.contents(path).names}
+    samples = [named[name] for name in sorted(named)]
+    n, density = _size(samples[0])
+    found = np.array([_thermodynamics(sample) for sample in samples])
+    (energy, pressure), errors, expected = found.mean(axis=0), standard_error(found), published(temperature, density)
+    numbers = np.arange(len(found)) - (len(found) - 1) / 2
+    drift = (numbers @ found[:, 0]) / (found[:, 0].std(ddof=1) * np.sqrt(numbers @ numbers))
+    off = np.abs(found.mean(axis=0) - expected) / np.hypot(errors, PUBLISHED_ERRORS)
+    of_set, told = archive.relaxation(files[0]), archive.settings(files[0])["equilibrate"]
+    tau_alpha = float(of_set["tau_alpha"])
+    first, last = (
+        np.interp(np.log(tau_alpha), np.log(of_set["time"]), of_set[f"F_s_{half}_half"]) for half in ("first", "last")
+    )
+    spent = sum(stage["seconds"] for sample in samples for stage in sample["provenance"].values())
+    return {
+        "T": f"{temperature:g}",
+        "N": str(n),
+        "configurations": str(len(samples)),
+        "U/N": f"{energy:.4f} ± {errors[0]:.4f}",
+        "published": f"{expected[0]:.4f}",
+        "P": f"{pressure:.3f} ± {errors[1]:.3f}",
+        "published P": f"{expected[1]:.3f}",
+        "drift": f"{drift:+.1f}",
+        "tau_alpha": f"{tau_alpha:.3g} ± {of_set['tau_alpha_error']:.2g}",
+        "held": f"{told['relaxation_times'] * expected_tau_alpha(temperature) / tau_alpha:.1f}",
+        "F_s(tau_alpha), first and last half": f"{first:.2f}, {last:.2f}",
+        "F_s since quench, largest": f"{max(sample['F_s_since_quench'] for sample in samples):.3f}",
+        "crystal, largest": f"{max(sample['crystalline_fraction'] for sample in samples):.3f}",
+        "accepted": "yes" if (off < 3).all() and abs(drift) < 3 else "no",
+        "hours": f"{spent / 3600:.2f}",
+    }
 
 
 def _size(sample: dict) -> tuple[int, float]:

@@ -20,7 +20,7 @@ from simulate.stage.command import InputError
 # Times of public configurations at which F_s has one value lie within this factor of those of the first.
 TIME_SPREAD = 2.0
 # What archives tell of a configuration beside what a graph file holds.
-NOT_LEARNED = {"halves", "overlap", "F_s", "seed", "identity", *archive.EVIDENCE}
+NOT_LEARNED = {"halves", "overlap", "F_s", "seed", "identity", "provenance", *archive.EVIDENCE}
 
 
 def read_sample(source: Path) -> dict[str, np.ndarray]:

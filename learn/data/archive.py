@@ -21,7 +21,7 @@ linear in their logarithm: both far below the standard error (tests/learn/test_a
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -104,7 +104,7 @@ def contents(path: str | Path) -> Contents:
         return Contents(float(file.attrs["temperature"]), file["time"][()], names)
 
 
-def read(path: str | Path, name: str) -> dict[str, np.ndarray]:
+def read(path: str | Path, name: str) -> dict[str, Any]:
     """Return the arrays of one configuration, with `time`, `temperature`, its attributes and what follows from both.
 
     propensity (M, N): mean over all runs; inherent_energy (N,), computed again.
@@ -115,11 +115,11 @@ def read(path: str | Path, name: str) -> dict[str, np.ndarray]:
             raise InputError(f"{path}: no configuration {name!r}; it holds {', '.join(file)}")
         group = file[name]
         layout.check(f"{path}: {name}", group, layout.ARCHIVED)
-        found = store.arrays(group, (*PLAIN, "positions", "inherent_positions"), ())
+        found: dict[str, Any] = store.arrays(group, (*PLAIN, "positions", "inherent_positions"), ())
         found |= {"halves": _restore(group, "halves"), "standard_error": np.exp(_restore(group, "standard_error"))}
         found |= {"time": file["time"][()], "temperature": np.array(file.attrs["temperature"])}
         found |= {key: np.array(group.attrs[key]) for key in ("n_runs", "seed", *EVIDENCE)}
-        found["identity"] = group.attrs["identity"]
+        found |= {"identity": group.attrs["identity"], "provenance": json.loads(group.attrs["provenance"])}
     if len(found["F_s"]) != len(found["time"]):
         raise InputError(f"{path}: {name}: {len(found['F_s'])} times, expected {len(found['time'])}")
     found |= {key: found[key].astype(np.float64) for key in ("positions", "inherent_positions")}

@@ -13,6 +13,7 @@ from learn.data import archive, dataset
 from simulate.files import store
 from simulate.liquid.scattering import WAVE_NUMBER
 from simulate.stage.command import InputError
+from tests.conftest import ROOT
 from tests.learn.conftest import make_structure
 
 TIME = np.array([0.1, 1.0, 10.0])
@@ -156,9 +157,22 @@ def test_table_of_equilibrium(kept, capsys, monkeypatch):
     assert first == pytest.approx(np.exp(-1), abs=0.06)
     assert last == pytest.approx(np.exp(-1), abs=0.06)
     assert row["configurations"] == "6"
+    # A lattice.
+    assert row["accepted"] == "no"
     monkeypatch.setattr(sys, "argv", ["analysis.archive", str(kept)])
     command.main()
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.physics
+def test_the_kept_liquids_are_in_equilibrium_and_small():
+    paths = sorted((ROOT / "data").glob("*.h5"))
+    for row in command.acceptance(paths):
+        assert row["accepted"] == "yes", row
+        assert float(row["held"]) > 8
+    held = [(archive.contents(path).temperature, name) for path in paths for name in archive.contents(path).names]
+    assert len(set(held)) == len(held)
+    assert sum(path.stat().st_size for path in paths) < 24e6
 
 
 @pytest.mark.physics
