@@ -82,6 +82,8 @@ def ensemble(path: str | Path, times: Sequence[float] | None = None, temperature
     start = _of_npz(content, path)
     if "positions" not in content:
         return _glassbench(content, start, path, times, temperature if start.temperature is None else start.temperature)
+    if times is not None and len(times) > 1:
+        raise InputError(f"{path}: {len(times)} times, expected the one of the runs that the file holds")
     targets = _numbers(content, "positions", path, np.float32)[np.newaxis]
     return _checked(Ensemble(start, np.array([np.nan] if times is None else times), targets), path)
 
