@@ -43,8 +43,9 @@ SECTIONS = (
 
 SCORES = (
     "Pearson correlation of predicted and measured propensity of the {species} particles in each held-out "
-    "configuration, averaged over them; bold: the best at that time. Noise ceiling: the largest correlation that any "
-    "predictor can reach with a propensity measured in so many runs. Times t in τ, temperatures T in ε/k_B."
+    "configuration, averaged over them; bold: the best at that time; in brackets: what a model is given of a "
+    "configuration. Noise ceiling: the largest correlation that any predictor can reach with a propensity measured in "
+    "so many runs. Times t in τ, temperatures T in ε/k_B."
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.figures import inputs
+from learn.models import GIVEN, MODELS
 from simulate.stage.command import InputError
 
 # Of the columns of metrics.csv, those read here.
@@ -65,6 +66,11 @@ class Series:
             return ("coarse-grained " if self.model != self._single else "") + BASELINES[self._single]
         name = NETWORKS.get(self.family, self.family)
         return name if self.family == self.model else f"{name}, {self.n_train} to train on"
+
+    @property
+    def given(self) -> str:
+        """What the model is given of a configuration, where it is one of ours by its name, else ''."""
+        return GIVEN[MODELS[self.family].given] if self.family in MODELS else ""
 
     @property
     def family(self) -> str:

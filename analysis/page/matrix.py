@@ -18,7 +18,8 @@ def of(temperature: float, group: list[scores.Series]) -> str:
     lines = [_line("ceiling", "noise ceiling", [f"<td>{top}</td>" for top in tops])]
     for one in rows:
         cells = [_cell(one, time, best[time]) if time in one.time else "<td>–</td>" for time in times]
-        lines.append(_line("baseline" if one.is_baseline else "network", one.label, cells))
+        label = f"{one.label} ({one.given})" if one.given else one.label
+        lines.append(_line("baseline" if one.is_baseline else "network", label, cells))
     return (
         f'<div class="wide"><table><caption>T = {style.number(temperature)}</caption><thead><tr><th></th>{head}</tr>'
         f"</thead><tbody>\n{chr(10).join(lines)}\n</tbody></table></div>"

@@ -114,7 +114,7 @@ def test_a_table_per_temperature_has_the_ceiling_on_top_and_the_best_in_bold(pag
     cold = [re.findall(r"<td.*?>(.*?)</td>", row) for row in tables[0][1].strip().splitlines()]
     assert cold == [
         ["noise ceiling", "0.900", "0.800"],
-        ["graph network", "<b>0.810</b>", "0.500"],
+        ["graph network (positions)", "<b>0.810</b>", "0.500"],
         ["energy", "0.400", "<b>0.550</b>"],
     ]
     assert 'title="± 0.012; all pooled: 0.790; 13 to train on, 4 to test"' in tables[0][1]
