@@ -147,12 +147,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shells", nargs="+", type=float, required=True, help="hops, or distances with --metric")
     parser.add_argument("--metric", action="store_true", help="shells by distance (sigma_AA) instead of hops")
     parser.add_argument("--delta", nargs="+", type=float, default=DELTAS, help="gap widths, sigma_AA")
-    parser.add_argument("--particles", type=int, default=200, help="marked A particles in all (default %(default)s)")
+    parser.add_argument(
+        "--particles", type=options.count, default=200, help="marked A particles in all (default %(default)s)"
+    )
     parser.add_argument("--seed", type=options.natural, default=0, help="by which marked particles are chosen")
     parser.add_argument("--truth", help="propensity file or ensemble of the configuration")
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"), help="of a graphs.h5")
     parser.add_argument("--wrapped", default="exclude", choices=("exclude", "include"))
-    parser.add_argument("--batch-edges", type=int, default=60_000, help="edges predicted at once: bounds the memory")
+    text = "edges predicted at once: bounds the memory"
+    parser.add_argument("--batch-edges", type=options.count, default=60_000, help=text)
     parser.add_argument("--responses", metavar="OUT.h5", help="the answer of every marked particle as well")
     parser.add_argument("--threads", type=options.count, help="cores (default: all, or OMP_NUM_THREADS)")
     arguments = parser.parse_args()
@@ -168,9 +171,6 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError(f"--shells: {shells}, expected whole numbers of edges (or --metric)")
     if not all(0 < delta < 1 for delta in arguments.delta):
         raise InputError(f"--delta: {list(arguments.delta)}, expected gap widths between 0 and 1 sigma")
-    for name in ("particles", "batch_edges", "threads"):
-        if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
-            raise InputError(f"--{name.replace('_', '-')}: {getattr(arguments, name)}, expected a positive number")
 
 
 if __name__ == "__main__":
