@@ -129,8 +129,7 @@ def _points(axis: Axes, rows: list[dict], look: dict, colours: dict) -> None:
 def _highest(rows: list[dict], unit: str) -> float:
     """Return where the axis of a unit ends: above all lengths, but not beyond the box, which a bad fit may exceed."""
     of = [row for row in rows if row["unit"] == unit]
-    found = [row["value"] + np.nan_to_num(row["error"]) for row in of if np.isfinite(row["value"])]
-    return float(min(1.1 * max(found, default=1.0), min(_known(of, "box_limit"), default=np.inf)))
+    return float(min(1.4 * max(_known(of, "value"), default=1.0), min(_known(of, "box_limit"), default=np.inf)))
 
 
 def _known(rows: list[dict], name: str) -> list[float]:
