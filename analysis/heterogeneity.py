@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.liquid import propensity_field as fields
+from analysis.liquid.decay import decay
 from learn.data import dataset
 from simulate.files import store, tables
 from simulate.liquid.box import minimum_image
@@ -55,14 +56,9 @@ def correlation_length(r: np.ndarray, correlation: np.ndarray, smallest: float =
 
     NaN where fewer than four bins are left or C does not fall.
     """
-    used = r >= FIRST
-    low = np.flatnonzero(used & ~(correlation > smallest))
-    if len(low):
-        used[low[0] :] = False
-    if used.sum() < 4:
-        return np.nan
-    slope = np.polyfit(r[used], np.log(correlation[used]), 1)[0]
-    return float(-1 / slope) if slope < 0 else np.nan
+    far = r >= FIRST
+    fit = decay(r, correlation, far & ~np.logical_or.accumulate(far & ~(correlation > smallest)))
+    return fit.length if fit.n_points >= 4 and np.isfinite(fit.length) else np.nan
 
 
 class Part(NamedTuple):

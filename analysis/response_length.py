@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.liquid.decay import decay
 from simulate.files import store, tables
 from simulate.liquid import statistics
 from simulate.stage import command, options
@@ -51,31 +52,6 @@ class Curve:
         """Return the root mean square (S, M), marked particles counted `weights` (P,) times; NaN without any."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.sqrt((self.squares @ weights) / (self.counts @ weights))
-
-
-@dataclass
-class Decay:
-    """A fitted decay length, the points it was fitted to, and their distance from it. NaN where nothing decays."""
-
-    length: float
-    fit_from: float
-    fit_to: float
-    n_points: int
-    misfit: float
-
-
-def decay(x: np.ndarray, change: np.ndarray, used: np.ndarray) -> Decay:
-    """Return xi of change = c exp(-x / xi), by least squares of log(change) (S,) on `x` over the `used` points (S,).
-
-    Two points at least; infinite if the change does not fall.
-    """
-    used = used & (change > 0)
-    if used.sum() < 2:
-        return Decay(np.nan, np.nan, np.nan, int(used.sum()), np.nan)
-    x, y = x[used], np.log(change[used])
-    slope, offset = np.polyfit(x, y, 1)
-    misfit = float(np.sqrt(((y - slope * x - offset) ** 2).mean()))
-    return Decay(-1 / slope if slope < 0 else np.inf, x.min(), x.max(), len(x), misfit)
 
 
 def fitted(curve: Curve) -> np.ndarray:
@@ -111,7 +87,7 @@ def lengths(
                 "kind": curve.kind,
                 "unit": curve.unit,
                 "delta": curve.delta,
-                **vars(fit),
+                **fit._asdict(),
                 "length_error": again.std() if np.isfinite(again).all() else np.nan,
                 "n_particles": int((curve.counts[:, index] > 0).any(axis=0).sum()),
                 "box_limit": curve.box_limit,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from analysis import response_length
+from analysis.liquid.decay import decay
 from analysis.response_length import Curve
 from simulate.stage.command import InputError
 from tests.analysis import figure_inputs
@@ -21,27 +22,27 @@ def curve(changes, kind="removal", x=None):
 
 def test_exponential_gives_its_length():
     shell = np.arange(1.0, 6.0)
-    found = response_length.decay(shell, 0.3 * np.exp(-shell / 0.8), np.ones(5, bool))
+    found = decay(shell, 0.3 * np.exp(-shell / 0.8), np.ones(5, bool))
     assert found.length == pytest.approx(0.8, rel=1e-12)
     assert (found.fit_from, found.fit_to, found.n_points) == (1, 5, 5)
     assert found.misfit == pytest.approx(0, abs=1e-12)
 
 
 def test_two_shells_by_hand_and_the_misfit_of_three():
-    two = response_length.decay(np.array([1.0, 2.0]), np.array([0.4, 0.1]), np.ones(2, bool))
+    two = decay(np.array([1.0, 2.0]), np.array([0.4, 0.1]), np.ones(2, bool))
     assert two.length == pytest.approx(1 / np.log(4))
     # log(change) = 0, -3, -3: slope -3/2, residuals 1/2, -1, 1/2.
-    three = response_length.decay(np.arange(1.0, 4), np.exp([0.0, -3.0, -3.0]), np.ones(3, bool))
+    three = decay(np.arange(1.0, 4), np.exp([0.0, -3.0, -3.0]), np.ones(3, bool))
     assert three.length == pytest.approx(2 / 3)
     assert three.misfit == pytest.approx(np.sqrt(0.5))
 
 
 def test_what_does_not_decay_has_no_length():
     both = np.ones(2, bool)
-    assert response_length.decay(np.array([1.0, 2.0]), np.array([0.1, 0.2]), both).length == np.inf
-    assert np.isnan(response_length.decay(np.array([1.0]), np.array([0.1]), np.ones(1, bool)).length)
+    assert decay(np.array([1.0, 2.0]), np.array([0.1, 0.2]), both).length == np.inf
+    assert np.isnan(decay(np.array([1.0]), np.array([0.1]), np.ones(1, bool)).length)
     # A deaf network: no change at all.
-    assert np.isnan(response_length.decay(np.array([1.0, 2.0]), np.zeros(2), both).length)
+    assert np.isnan(decay(np.array([1.0, 2.0]), np.zeros(2), both).length)
 
 
 def test_the_error_predicts_the_scatter():
