@@ -17,6 +17,8 @@ from analysis.ranges.summary import ATTAINED, beside
 from simulate.stage import command
 
 NUMBERS = ("temperature", "time", "range", "range_sigma", "pcc_mean", "share", "share_error")
+# A share known no better than this is not drawn: a score near zero has no share.
+UNKNOWN = 0.2
 SUMMARY = ("temperature", "time", "share_at_0", "share_at_0_error", "R_95", "R_95_error")
 
 
@@ -40,15 +42,17 @@ def draw(shares: dict, summary: dict) -> Figure:
         last = max(of)
         label = f"$T = {style.number(temperature)}$, $t = {style.number(last)}$"
         _share(axes[0, 0], of[last], colours[temperature], label)
-    coldest = min(shares)
-    for colour, (time, rows) in zip(style.ordered(len(shares[coldest])), shares[coldest].items(), strict=True):
+    # The lowest temperature that has several times.
+    coldest = min(shares, key=lambda temperature: (len(shares[temperature]) < 2, temperature))
+    by_time = {time: rows for time, rows in shares[coldest].items() if rows[0]["share_error"] < UNKNOWN}
+    for colour, (time, rows) in zip(style.ordered(len(by_time)), by_time.items(), strict=True):
         _share(axes[0, 1], rows, colour, f"$t = {style.number(time)}$")
     for axis in axes[0]:
-        axis.set_ylim(top=1.05)
+        axis.set_ylim(top=1.1)
     axes[0, 1].set_title(f"$T = {style.number(coldest)}$")
     for axis, name in ((axes[1, 0], "share_at_0"), (axes[1, 1], "R_95")):
         for temperature, of in summary.items():
-            rows = [row for group in of.values() for row in group]
+            rows = [row for group in of.values() for row in group if row["share_at_0_error"] < UNKNOWN]
             values = np.array([row[name] for row in rows])
             axis.errorbar(
                 [row["time"] for row in rows],
@@ -96,10 +100,11 @@ def main() -> None:
         "inputs (range 0) to the longest; every configuration is predicted by models that did not learn from it. "
         "(a) Share of the full score (Pearson correlation of the A particles, mean over configurations) against the "
         "range (distance within which 95 % of the squared weight of the inputs lies) at the last time of every "
-        "temperature. (b) The same at the lowest temperature, by time. (c) The share of the score that a particle's "
-        "own inputs do not have, against time. (d) The smallest range that has 95 % of the full score (dotted in a and "
-        "b). Bars: standard deviations over a bootstrap of configurations. Inputs come from the minimised box: "
-        "range 0 is not blind to the surroundings, but sees them only as far as they shift the particle's own minimum. "
+        "temperature. (b) The same at the lowest temperature with several times. (c) The share of the score that a "
+        "particle's own inputs do not have, against time. (d) The smallest range that has 95 % of the full score "
+        "(dotted in a and b). Bars: standard deviations over a bootstrap of configurations; shares that are known to "
+        "less than 0.2 are left out. Inputs come from the minimised box: range 0 is not blind to the surroundings, but "
+        "sees them only as far as they shift the particle's own minimum. "
         f"{style.UNITS}"
     )
     rows = [row for of in shares.values() for group in of.values() for row in group]
