@@ -38,8 +38,8 @@ class Outcome:
 def snakemake(*arguments: str, cwd: Path = ROOT, environment: Mapping[str, str] = MappingProxyType({})) -> Outcome:
     """Run snakemake with this interpreter's programs first in PATH; by default on the repository's Snakefile."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    # The tests themselves may run several at once, on the same working directory.
-    command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "2", *arguments]
+    # Like the program, which does not look for modules in the working directory. Several tests may run at once in one.
+    command = [sys.executable, "-P", "-m", "snakemake", "--nolock", "--cores", "2", *arguments]
     variables = os.environ | {"PATH": path} | environment
     done = subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True)
     return Outcome(done.returncode, done.stdout + done.stderr)
@@ -53,7 +53,10 @@ class Pipeline:
 
     def __call__(self, *arguments: str, settings: tuple[str, ...] = ()) -> Outcome:
         where = f"pathvars={{results: {json.dumps(str(self.results))}}}"
-        return snakemake(*arguments, "--configfile", "tests/config.yaml", "--config", where, *settings)
+        words = (*arguments, "--configfile", "tests/config.yaml", "--config", where, *settings)
+        # What a notebook and a person's own look of figures leave in the environment.
+        look = self.results.with_name("matplotlibrc")
+        return snakemake(*words, environment={"MPLBACKEND": "module://nowhere", "MATPLOTLIBRC": str(look)})
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +70,8 @@ def pipeline(tmp_path_factory) -> Pipeline:
     pipeline = Pipeline(shared / "it's a (1) &b; $c, é" / "results")
     with open(shared / "pipeline.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        pipeline.results.parent.mkdir(exist_ok=True)
+        pipeline.results.with_name("matplotlibrc").write_text("text.usetex: True\n")
         outcome = pipeline("--show-failed-logs")
     assert outcome.status == 0, outcome.output
     return pipeline

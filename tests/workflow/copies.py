@@ -47,11 +47,11 @@ def copy(folder: Path) -> Path:
     return folder
 
 
-def command() -> tuple[list[str], dict[str, str]]:
+def command(more: str = "") -> tuple[list[str], dict[str, str]]:
     """Return what `make` calls, with this interpreter's programs first in PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     run = "snakemake --cores 2 --rerun-incomplete --show-failed-logs --configfile tiny.yaml"
-    call = ["bash", "-c", f". workflow/unlock.sh; exec python -P -m {run}"]
+    call = ["bash", "-c", f". workflow/unlock.sh; exec python -P -m {run} {more}"]
     return call, os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"}
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import yaml
 from analysis.accounts import costs
 from tests.conftest import ROOT
 from tests.workflow.conftest import snakemake
+from tests.workflow.test_environments import rules
 
 # Stands for a stage: writes its device into a file, waits for a word on its standard input.
 JOB = """
@@ -81,6 +83,8 @@ def profile(name):
 def test_profiles_give_gpus_to_the_stages_that_compute_on_them(name):
     wanted = {rule for rule, resources in profile(name)["set-resources"].items() if "gpu" in resources}
     assert wanted == set(costs.ON_DEVICE)
+    modules = {module for rule, (_, modules) in rules().items() for module in modules if rule in wanted}
+    assert modules == runpy.run_path(ROOT / "workflow/on_a_device.py")["STAGES"]
 
 
 def test_all_figures_are_one_job_of_the_queue():

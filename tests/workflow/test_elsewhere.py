@@ -4,6 +4,8 @@ import functools
 import http.server
 import json
 import os
+import shutil
+import subprocess
 import threading
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from simulate.files import provenance, store
 from tests.conftest import ROOT
+from tests.workflow import copies
 from tests.workflow.conftest import snakemake
 
 SMALL = (
@@ -20,6 +23,8 @@ SMALL = (
     "equilibration={melt_time: 1, cooling_time: 1, relaxation_times: 2}",
     "relaxation={samples: 1, duration: 4}",
 )
+# What may lie in a folder from which Snakemake is called: scripts named like packages of ours and of Python's.
+HIDING = ("analysis/relaxation.py", "learn/__init__.py", "simulate.py", "numpy.py")
 
 
 @pytest.fixture
@@ -29,9 +34,9 @@ def from_path(tmp_path):
 
 
 def test_from_another_folder(from_path, tmp_path):
-    # A folder of plain scripts may be called like one of the packages.
-    (tmp_path / "analysis").mkdir()
-    (tmp_path / "analysis/relaxation.py").write_text("raise SystemExit('not this one')\n")
+    for name in HIDING:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("raise SystemExit('not this one')\n")
     wanted = "results/T1.500/relaxation.h5"
     outcome = from_path(wanted, "--show-failed-logs", "--config", *SMALL)
     assert outcome.status == 0, outcome.output
@@ -44,13 +49,40 @@ def test_from_another_folder(from_path, tmp_path):
     assert from_path(wanted, "--dry-run", "--config", *SMALL).planned() == {}
 
 
-def test_a_package_that_hides_ours_is_refused(from_path, tmp_path):
-    (tmp_path / "learn").mkdir()
-    (tmp_path / "learn/__init__.py").touch()
-    outcome = from_path("--dry-run")
-    assert outcome.status != 0
-    assert f"error: {tmp_path / 'learn'}: hides the workflow's package" in outcome.output
-    assert "Traceback" not in outcome.output
+def test_a_checkout_of_any_name_gives_its_jobs_what_they_need(tmp_path):
+    """Whatever its folder is called and holds, whatever a notebook or a module system has set; on a GPU."""
+    place = copies.copy(tmp_path / "it's a (1) &b; $c")
+    for name in ("random.py", "numpy.py", "simulate.py"):
+        (place / name).write_text("raise SystemExit('not this one')\n")
+    call, variables = copies.command("--resources=gpu=1 -- results/T1.200/samples/s0000/sample.h5")
+    variables |= {"MPLBACKEND": "module://nowhere", "PYTHONPATH": "/nowhere", "LC_ALL": "C", "TMPDIR": str(tmp_path)}
+    done = subprocess.run(call, cwd=place, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / f"supercooled-{os.getuid()}/device-0.lock").exists()
+
+
+DEPLOYED = """
+configfile: "config/config.yaml"
+
+module supercooled:
+    snakefile: {snakefile!r}
+    config: config
+
+use rule * from supercooled
+"""
+
+
+def test_as_snakedeploy_lays_it_out(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "workflow").mkdir()
+    (tmp_path / "workflow/Snakefile").write_text(DEPLOYED.format(snakefile=str(ROOT / "workflow/Snakefile")))
+    planned = snakemake("--dry-run", cwd=tmp_path).planned()
+    assert planned["equilibrate"] == 2 * 16
+    assert planned["report"] == 1
+    wanted = "results/T1.500/samples/s0000/sample.h5"
+    (tmp_path / "random.py").write_text("raise SystemExit('not this one')\n")
+    outcome = snakemake(wanted, "--show-failed-logs", "--config", *SMALL, cwd=tmp_path)
+    assert outcome.status == 0, outcome.output
 
 
 def test_as_a_module(tmp_path):
