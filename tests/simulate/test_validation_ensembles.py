@@ -64,6 +64,20 @@ def test_supercell_gives_the_same_propensities():
         assert -4 * error < ratio - 1 < 0.1 + 4 * error
 
 
+def test_supercells_are_allowed_from_the_size_on_at_which_they_change_nothing():
+    """N = 4096, up to tau_alpha: mean displacements within 1 %, the pattern within noise (simulation.supercell)."""
+    times = (0.5, 4.7)
+    images, separate = (displacements(32, seed, edge=edge, n=4096, times=times) for seed, edge in ((9, 2), (1, 1)))
+    for moment, time in enumerate(times):
+        expected = np.sqrt(split_half(images[moment]) * split_half(separate[moment]))
+        name = f"correlation of supercell and separate runs, N = 4096, T = 0.7, t = {time}"
+        agree(name, expected, images[moment], separate[moment])
+        ratio, error = ratio_of_means(images[moment], separate[moment])
+        row(f"mean displacement, supercell / separate, N = 4096, T = 0.7, t = {time}", 1, ratio, error)
+        # At N = 512 it is 1.067.
+        assert ratio == pytest.approx(1, abs=0.01 + 2 * error)
+
+
 def test_images_of_a_supercell_are_uncorrelated():
     """Two images of one supercell correlate over particles as images of different supercells do, not more."""
     for moment, time in enumerate(TIMES):

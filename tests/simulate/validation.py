@@ -66,15 +66,15 @@ def canonical(temperature, duration, time_step=0.005) -> tuple[np.ndarray, np.nd
 
 
 @functools.cache
-def displacements(n_runs, seed, time_step=0.003, edge=1) -> np.ndarray:
-    """Displacements (2, R, n) of the A particles of one liquid, T = 0.7, N = 512, at t = 0.5 and 2.25.
+def displacements(n_runs, seed, time_step=0.003, edge=1, n=512, times=(0.5, 2.25)) -> np.ndarray:
+    """Displacements (M, R, n) of the A particles of one liquid at T = 0.7.
 
     Separate runs, or with `edge` K the images of supercells of K^3.
     """
-    start = equilibrated(0.7, 512, 6.0)
+    start = equilibrated(0.7, n, 6.0)
     system = ensemble.supercell(start, edge)
     engine = Engine(system.types, system.box, Dynamics("nve", 0.7, time_step), platform.choose("CPU"))
-    progress = ensemble.Progress.of(n_runs, 2, edge**3, len(start.types))
-    ensemble.run(start, np.array([0.5, 2.25]), [engine], progress, seed, 0)
+    progress = ensemble.Progress.of(n_runs, len(times), edge**3, len(start.types))
+    ensemble.run(start, np.array(times), [engine], progress, seed, 0)
     found = np.linalg.norm(progress.runs(n_runs) - start.positions, axis=-1)
     return found[:, :, start.types == kob_andersen.A]
