@@ -31,6 +31,9 @@ LEAST = 100
 # Number density that no units of the liquid give, but angstrom taken for sigma.
 DENSEST = 100
 
+# What the index of a GSD file says of a piece of data (gsd.readthedocs.io, file layer).
+GSD_ENTRY = np.dtype([("frame", "<u8"), ("N", "<u8"), ("location", "<i8"), ("M", "<u4"), ("others", "<u4")])
+
 Species = Mapping[str, int] | None
 
 
@@ -239,10 +242,24 @@ def _comment(line: str) -> str:
     return re.sub(r"\bspecies:S:1", "name:S:1", line)
 
 
+def _check_gsd(path: Path) -> None:
+    """Raise ValueError where a GSD file points beyond its end: its library would crash, or ask for all memory."""
+    content = np.memmap(path, dtype=np.uint8, mode="r")
+    size = len(content)
+    _, index, entries, names, listed = map(int, content[:40].view("<u8"))
+    if index + entries * GSD_ENTRY.itemsize > size or names + 64 * listed > size:
+        raise ValueError("truncated or damaged")
+    table = content[index : index + entries * GSD_ENTRY.itemsize].view(GSD_ENTRY)
+    if (table["N"].astype(float) * table["M"] > size).any() or (table["location"] > size).any():
+        raise ValueError("damaged: claims more than it holds")
+
+
 def _mdtraj(path: Path, species: Species) -> Iterator[Configuration]:
     """Read a file with a topology; the particle type is the atom's name."""
     import mdtraj
 
+    if path.suffix == ".gsd":
+        _check_gsd(path)
     beside = [path.with_suffix(suffix) for suffix in (".pdb", ".gro")]
     topology = next((str(file) for file in beside if file.is_file()), None)
     with warnings.catch_warnings(action="ignore"):

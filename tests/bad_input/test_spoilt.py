@@ -14,8 +14,10 @@ from learn.data import dataset
 from learn.models import checkpoint
 from simulate import energy, trajectory
 from simulate.files import formats, restart
+from simulate.liquid.configuration import Configuration
 from simulate.stage.command import InputError
 from tests.bad_input import good
+from tests.simulate import test_formats
 
 pytestmark = pytest.mark.bad_input
 TRIES = 60
@@ -56,7 +58,7 @@ READERS = {
     "model.pt": checkpoint.load,
     "bundle.index": bundle,
     "liquid.gro": configuration,
-    "liquid.pdb": configuration,
+    **{f"liquid.{ending}": configuration for ending in ("pdb", "gsd", "dump", "extxyz", "traj", "data")},
     "scores.csv": table,
 }
 
@@ -69,6 +71,11 @@ def folder(tmp_path_factory):
     start = good.structure()
     frames = trajectory.frames(start["positions"][None], start["types"], start["box"], np.zeros(1))
     frames.save_pdb(str(place / "liquid.pdb"))
+    found = Configuration(**start)
+    test_formats.by_gsd(place / "liquid.gsd", found)
+    (place / "liquid.dump").write_text(test_formats.dump(found, "id type xs ys zs"))
+    for ending, form in (("extxyz", "extxyz"), ("traj", "traj"), ("data", "lammps-data")):
+        test_formats.by_ase(place / f"liquid.{ending}", found, form, test_formats.symbols(found, ["Ni", "P"]))
     return place
 
 
