@@ -65,8 +65,9 @@ def figure(path: Path) -> str:
 
 
 def typeset(text: str) -> str:
-    """Return text as HTML with the subscripts of the symbols we use: F_s, k_B, tau_alpha, Delta_rms."""
-    return re.sub(r"\b(F|k|τ|Δ)_(s|B|α|rms)\b", r"<i>\1</i><sub>\2</sub>", escape(text))
+    """Return text as HTML with the subscripts of the symbols we use: F_s, k_B, tau_alpha, Delta_rms, chi_4, p_i."""
+    symbols = r"(?<![A-Za-z_])(F|k|τ|Δ|χ|p|r|g)_(s|B|α|rms|4|i|j|ab)\b"
+    return re.sub(symbols, r"<i>\1</i><sub>\2</sub>", escape(text))
 
 
 def sentence(series: list[scores.Series], species: str) -> str:

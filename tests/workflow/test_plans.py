@@ -205,3 +205,9 @@ def test_an_edit_reruns_what_follows_from_it_and_no_simulation_or_training(edite
     where = f"pathvars={{results: {pipeline.results}}}"
     outcome = snakemake("--dry-run", "--configfile", str(ROOT / "tests/config.yaml"), "--config", where, cwd=folder)
     assert set(outcome.planned()) - {"all", "settings"} == again, outcome.output
+
+
+def test_snakemakes_own_report_holds_the_figures(pipeline, tmp_path):
+    outcome = pipeline("--report", str(tmp_path / "report.html"))
+    assert outcome.status == 0, outcome.output
+    assert "figures/pearson_A.svg" in outcome.output + (tmp_path / "report.html").read_text()
