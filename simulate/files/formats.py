@@ -26,11 +26,10 @@ NAMES = {"A": 0, "NI": 0, "B": 1, "P": 1}
 PAGE = "docs/own-configurations.md"
 # mdtraj knows the particles of these formats from another file, beside them and of the same name.
 WITHOUT_TOPOLOGY = (".dcd", ".xtc", ".trr", ".nc")
-# Text is never compressed to less than this part.
-LEAST = 100
+# Text grows less than this many times where it is unpacked.
+SWELLING = 100
 # Number density that no units of the liquid give, but angstrom taken for sigma.
 DENSEST = 100
-
 # What the index of a GSD file says of a piece of data (gsd.readthedocs.io, file layer).
 GSD_ENTRY = np.dtype([("frame", "<u8"), ("N", "<u8"), ("location", "<i8"), ("M", "<u4"), ("others", "<u4")])
 
@@ -60,7 +59,7 @@ def add_species(parser: argparse.ArgumentParser) -> None:
 
 def _species(text: str) -> dict[str, int]:
     pairs = [part.split("=", 1) for part in text.split(",")]
-    if not all(len(pair) == 2 and pair[0] in "AB" and pair[0] and pair[1] for pair in pairs):
+    if not all(len(pair) == 2 and pair[0] in ("A", "B") and pair[1] for pair in pairs):
         raise argparse.ArgumentTypeError(f"{text!r}, expected names of both species, as A=1,B=2")
     found = {name: "AB".index(letter) for letter, name in pairs}
     if len(found) < len(pairs):
@@ -105,7 +104,10 @@ def _ours(path: Path) -> Iterator[Configuration]:
         found = {name: array if name == "types" else array.astype(np.float64) for name, array in found.items()}
         run = store.attribute(file, "kind") == "relaxation_run"
         temperature = store.described(file)[0].get("temperature")
-    for positions in found.pop("positions") if run else [found.pop("positions")]:
+    frames = found.pop("positions") if run else [found.pop("positions")]
+    if len(frames) == 0:
+        raise InputError(f"{path}: holds no configuration")
+    for positions in frames:
         yield Configuration(positions=positions, temperature=temperature, **found)
 
 
@@ -129,11 +131,11 @@ def _text(path: Path) -> io.TextIOWrapper:
 
 
 def _whole_text(path: Path) -> str:
-    most = LEAST * path.stat().st_size
+    most = SWELLING * path.stat().st_size
     with _text(path) as file:
         found = file.read(most + 1)
     if len(found) > most:
-        raise InputError(f"{path}: swells more than {LEAST} times, expected text of a configuration")
+        raise InputError(f"{path}: swells more than {SWELLING} times, expected text of a configuration")
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simulate import energy, trajectory
-from simulate.files import formats
+from simulate.files import formats, store
 from simulate.liquid.box import wrap
 from simulate.stage.command import InputError
 from tests.simulate import stages
@@ -163,7 +163,7 @@ def test_names_that_do_not_tell(liquid, tmp_path, monkeypatch, capsys):
     same(formats.read(tmp_path / "dump", {"2": 0, "1": 1}), liquid, 5)
 
 
-@pytest.mark.parametrize("text", ["A", "A=1", "C=1,B=2", "A=1,B=1", "A=,B=2", ""])
+@pytest.mark.parametrize("text", ["A", "A=1", "AB=A", "C=1,B=2", "A=1,B=1", "A=,B=2", ""])
 def test_species_that_are_none(text, liquid, tmp_path, monkeypatch):
     by_gsd(tmp_path / "a.gsd", liquid)
     with pytest.raises(InputError, match=r"--species|expected A and B"):
@@ -201,5 +201,13 @@ def test_what_is_refused_and_why(liquid, sample, tmp_path):
     refused("l.pdb", None, "counts in angstrom, 10 of which are 1 sigma")
     (tmp_path / "m.xyz.gz").write_bytes(gzip.compress(b"0" * 10**6))
     refused("m.xyz.gz", None, "swells")
+    run = {
+        "types": liquid.types,
+        "box": liquid.box,
+        "time": np.zeros(0),
+        "positions": np.zeros((0, len(liquid.types), 3)),
+    }
+    store.write(tmp_path / "run.h5", "relaxation_run", run, {})
+    refused("run.h5", None, "holds no configuration")
     with pytest.raises(InputError, match="--species: the file says itself"):
         formats.read(sample, {"1": 0})
