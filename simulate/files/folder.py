@@ -29,11 +29,10 @@ def public_files(folder: Path, temperature: float, alone: bool = True) -> list[P
     files = [file for file in files if (abs(float(told[file][-1]) - temperature) < 5e-4 if told[file] else alone)]
     if not files:
         raise InputError(f"{folder}: no public file has T{temperature:.3f} in its name or in that of its folder")
-    parts = sorted({file.parent.name for file in files if not GLASSBENCH.fullmatch(file.name)} & {"train", "test"})
+    others = [file.parent.name for file in files if not GLASSBENCH.fullmatch(file.name)]
+    parts = sorted({name for name in others if name.lower() in ("train", "validation", "valid", "val", "test")})
     if parts:
-        raise InputError(
-            f"{folder}: its files lie in {' and '.join(parts)}; expected one of them, or all in one folder"
-        )
+        raise InputError(f"{folder}: files lie in {' and '.join(parts)}; expected one of them, or all in one folder")
     _check_names(folder, files)
     return files
 
