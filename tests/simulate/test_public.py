@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from analysis.liquid import propensity
+from analysis import propensity
 from learn.data import splits
 from simulate import energy, published
 from simulate.files import folder, formats, public, store
@@ -51,7 +51,7 @@ def test_positions_are_enough_for_what_needs_only_them(second_kind, tmp_path, mo
 def test_propensities_without_their_runs(second_kind, tmp_path, monkeypatch, capsys):
     """As published; how noisy they are is not known, and is said so, in the file as NaN."""
     path, told = second_kind
-    found, _, settings = of_ensembles.read(path)
+    found, _, settings = propensity.read(path)
     np.testing.assert_allclose(found.propensity, told)
     stages.call(monkeypatch, propensity.main, path, tmp_path / "direct.h5")
     assert "noise is not known, so there is no ceiling" in capsys.readouterr().out
