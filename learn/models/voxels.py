@@ -67,7 +67,7 @@ def network(outputs: int) -> nn.Sequential:
     )
 
 
-def turned(grids: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+def rotated(grids: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
     """Return the grids (C, 2, n, n, n) after one of the cube's 48 rotations and reflections."""
     grids = grids.permute(0, 1, *(2 + random.permutation(3)))
     flipped = [axis for axis in (2, 3, 4) if random.random() < 0.5]
@@ -95,7 +95,7 @@ def fit(
             random = seeds.generator(seed, "voxels", run=epoch)
             model.train()
             for chosen in torch.from_numpy(random.permutation(len(grids))).split(BATCH):
-                loss = ((model(turned(grids[chosen], random)) - wanted[chosen]) ** 2).mean()
+                loss = ((model(rotated(grids[chosen], random)) - wanted[chosen]) ** 2).mean()
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -125,9 +125,8 @@ def predictions(
 
     Particles of other species get NaN. Inherent positions are drawn where the samples have them.
     """
-    model, mean, scale = fit(
-        _drawn(train, species, TRAINING_PARTICLES, seed), _drawn(validation, species, VALIDATION_PARTICLES, seed), seed
-    )
+    learned = _sampled(train, species, TRAINING_PARTICLES, seed)
+    model, mean, scale = fit(learned, _sampled(validation, species, VALIDATION_PARTICLES, seed), seed)
     result = []
     for sample in test:
         graph = sample.graph
@@ -140,7 +139,7 @@ def predictions(
     return result
 
 
-def _drawn(samples: Sequence[Sample], species: int, particles: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _sampled(samples: Sequence[Sample], species: int, particles: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return grids and propensities (C, M) of particles chosen at random from all samples alike."""
     random = seeds.generator(seed, "neighbourhoods")
     grids, targets = [], []
