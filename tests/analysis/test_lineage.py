@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 CHAIN = [
     "simulate.published public.pickle --sample samples/s0003/sample.h5 --ensemble samples/s0003/ensemble.h5",
     "analysis.propensity samples/s0003/ensemble.h5 samples/s0003/propensity.h5",
-    "learn.graph samples/s0000 samples/s0001 samples/s0002 samples/s0003 --output graphs.h5",
+    "learn.graph samples/s0001 samples/s0002 samples/s0003 --identities s0001 s0002 s0000 --output graphs.h5",
     "learn.evaluate model.pt graphs.h5 --predictions predictions.h5 --scores scores.csv",
     "analysis.metrics scores.csv --output metrics.csv",
     "analysis.figures.pearson metrics.csv --output figures/pearson.svg",
