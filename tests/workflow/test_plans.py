@@ -1,6 +1,7 @@
 """What reruns when something changes: dry runs of the real Snakefile on a finished run."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -211,3 +212,12 @@ def test_snakemakes_own_report_holds_the_figures(pipeline, tmp_path):
     outcome = pipeline("--report", str(tmp_path / "report.html"))
     assert outcome.status == 0, outcome.output
     assert "figures/pearson_A.svg" in outcome.output + (tmp_path / "report.html").read_text()
+
+
+def test_a_results_folder_that_is_called_like_a_temperature_names_none():
+    where = "pathvars={results: scan/T1.000/seed0/run}"
+    outcome = snakemake("--dry-run", "-p", "--configfile", "tests/config.yaml", "--config", where, "temperatures=[1.5]")
+    labels = set(re.findall(r"T = [\d.]+, \w+, all, seed0", outcome.output))
+    assert labels == {"T = 1.5, bapst2020, all, seed0", "T = 1.5, linear, all, seed0"}
+    (maps,) = re.findall(r"-m analysis\.figures\.maps (.*?) --output", outcome.output)
+    assert len(maps.split()) == 2
