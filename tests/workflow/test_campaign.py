@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 SETTINGS = {
     **{"temperatures": [1.5, 2.0], "samples": 4, "runs": 4, "times": {1.5: [0.1, 0.3], 2.0: [0.2]}},
     **{"liquid": {"particles": 256}, "relaxation": {"samples": 2, "duration": 8}},
-    **{"equilibration": {"melt_time": 2, "cooling_time": 1}, "simulation": {"platform": "CPU"}},
+    **{"equilibration": {"melt_time": 2, "cooling_time": 1}},
 }
 
 
