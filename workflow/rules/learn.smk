@@ -20,10 +20,11 @@ rule graphs:
         sources=lambda wildcards, input: [file if KEPT else str(Path(file).parent) for file in input.samples],
         identities=lambda wildcards: identities(wildcards.temperature),
         cutoff=config["graph"]["cutoff"],
-        split=config["split"],
+        validation=config["split"]["validation"],
+        test=config["split"]["test"],
     shell:
         "python -P -m learn.graph {params.sources:q} --identities {params.identities:q} --cutoff {params.cutoff}"
-        " --validation {params.split[validation]} --test {params.split[test]} --output {output:q} > {log:q} 2>&1"
+        " --validation {params.validation} --test {params.test} --output {output:q} > {log:q} 2>&1"
 
 
 rule train:

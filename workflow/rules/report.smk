@@ -124,12 +124,13 @@ rule settings:
         "../../envs/analysis.yaml"
     params:
         # What changes no result reruns nothing: the text itself is made from `threads`.
-        follows=str(
+        follows=json.dumps(
             {
                 **config,
                 "machine": None,
                 "equilibration": {**config["equilibration"], "allow_unequilibrated": None},
-            }
+            },
+            sort_keys=True,
         ),
         text=lambda wildcards, threads: yaml.safe_dump(config, sort_keys=False),
     shell:
