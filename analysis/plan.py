@@ -69,7 +69,7 @@ def _read(given: str) -> dict:
     name = "configuration"
     if not given.lstrip().startswith("{"):
         command.check_file(given)
-        name, given = given, Path(given).read_text(errors="replace")
+        name, given = given, Path(given).read_text(encoding="utf-8", errors="replace")
     try:
         found = yaml.safe_load(given)
     except (yaml.YAMLError, RecursionError) as error:

@@ -40,12 +40,12 @@ def set_up(wheels: Path | None) -> None:
         venv.create(INSTALLED, clear=True, symlinks=True)
         how = ["--constraint", str(ROOT / "envs/lock.txt"), *PACKAGES]
         if shutil.which("nvidia-smi"):
-            how += re.findall(r"openmm-cuda-13==[\d.]+", (ROOT / "pyproject.toml").read_text())
+            how += re.findall(r"openmm-cuda-13==[\d.]+", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
         if wheels:
             how = ["--no-index", "--no-deps", *map(str, wheels.glob("*.whl"))]
             # What this interpreter has, the environment's has too, whether it is one of an environment itself or not.
             (site,) = INSTALLED.glob("lib/*/site-packages")
-            (site / "beside.pth").write_text(sysconfig.get_path("purelib"))
+            (site / "beside.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
         pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "install", *how], check=True)
         (INSTALLED / "done").touch()
@@ -94,8 +94,8 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     from learn.data import archive
 
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    snakemake.utils.update_config(config, yaml.safe_load((ROOT / arguments.configfile).read_text()))
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    snakemake.utils.update_config(config, yaml.safe_load((ROOT / arguments.configfile).read_text(encoding="utf-8")))
     results, samples = ROOT / config["pathvars"]["results"], config["samples"]
     arguments.output.mkdir(parents=True, exist_ok=True)
     output, jobs = arguments.output.absolute(), share_the_gpu()

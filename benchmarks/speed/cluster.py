@@ -58,7 +58,9 @@ def run(environment: dict, jobs: int, *arguments: str) -> float:
 
 def scheduler_seconds(folder: Path) -> float:
     """Return the processor time that the scheduler's daemon has taken."""
-    fields = Path(f"/proc/{slurm.alive(folder, 'slurmctld')}/stat").read_text().rsplit(")", 1)[1].split()
+    fields = (
+        Path(f"/proc/{slurm.alive(folder, 'slurmctld')}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+    )
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 

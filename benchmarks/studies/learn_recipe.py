@@ -45,7 +45,7 @@ def rows(folder: Path, variant: str) -> list[dict[str, str]]:
     """Return the rows of the tables of all seeds found."""
     found: list[dict[str, str]] = []
     for path in sorted(folder.glob(f"{variant.replace(' ', '_')}-*.csv")):
-        with open(path) as file:
+        with open(path, encoding="utf-8") as file:
             found += csv.DictReader(file)
     return found
 
