@@ -22,20 +22,21 @@ class Entry:
 
     place: module and class, "learn.models.NAME:CLASS"; given: its rung of GIVEN, unless a trained model's settings say
     otherwise; shells: whether it reads a graph whose vectors it can be differentiated by, so that shells examine it;
-    describe, step: what it costs per particle to describe a configuration once, and to take a training step, in
-    training steps of bapst2020.
+    least: training configurations it takes; describe, step: what it costs per particle to describe a configuration
+    once, and to take a training step, in training steps of bapst2020.
     """
 
     place: str
     given: int
     shells: bool = True
+    least: int = 1
     describe: float = 0.0
     step: float = 1.0
 
 
 MODELS = {
     "bapst2020": Entry("learn.models.bapst2020.model:Bapst2020", given=1),
-    "linear": Entry("learn.models.linear.model:Linear", given=3, shells=False, describe=10.0, step=0.0),
+    "linear": Entry("learn.models.linear.model:Linear", given=3, shells=False, least=2, describe=10.0, step=0.0),
 }
 # What models were called in files of earlier versions.
 FORMERLY = {"inherent": "linear"}

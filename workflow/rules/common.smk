@@ -9,7 +9,8 @@ from pathlib import Path
 import analysis.accounts.costs as costs
 
 # Settings of a network that learn.train takes as they are.
-TRAINING = ("model", "recipe", "learning_rate", "epochs", "precision", "control", "samples")
+TRAINING = ("model", "recipe", "learning_rate", "epochs", "precision", "control", "samples", "recurrences", "given")
+TRAINING += ("generations",)
 
 
 def devices():

@@ -89,10 +89,10 @@ def check_split(parts):
             refuse(
                 f"networks.{name}.samples", f"{seen}, expected at most {parts.count('train')}: so many are to train on"
             )
-        if settings["model"] == "linear" and seen < 2:
+        least = MODELS[settings["model"]].least
+        if seen < least:
             refuse(
-                f"networks.{name}",
-                "one configuration to train on; the linear model expects at least 2: more samples",
+                f"networks.{name}", f"{seen} to train on; {settings['model']} expects at least {least}: more samples"
             )
 
 

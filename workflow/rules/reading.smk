@@ -10,6 +10,8 @@ import jsonschema
 import yaml
 from snakemake.pathvars import Pathvars
 
+from learn.models import MODELS
+
 
 def refuse(key, message):
     """End before any work, with one line that names the key."""
@@ -88,6 +90,7 @@ def folder(name):
 
 
 SCHEMA = yaml.safe_load(Path(source("workflow/schemas/config.schema.yaml")).read_text(encoding="utf-8"))
+SCHEMA["properties"]["networks"]["additionalProperties"]["properties"]["model"]["enum"] = list(MODELS)
 GIVEN = dict(config.get("pathvars", {}))
 AS_READ = read(config, SCHEMA)
 config.clear()
