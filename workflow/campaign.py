@@ -45,7 +45,10 @@ def set_up(wheels: Path | None) -> None:
             how = ["--no-index", "--no-deps", *map(str, wheels.glob("*.whl"))]
             # What this interpreter has, the environment's has too, whether it is one of an environment itself or not.
             (site,) = INSTALLED.glob("lib/*/site-packages")
-            (site / "beside.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+            beside = Path(sysconfig.get_path("purelib"))
+            (site / "beside.pth").write_text(str(beside), encoding="utf-8")
+            if (beside / "nvidia").exists():
+                (site / "nvidia").symlink_to(beside / "nvidia")  # OpenMM looks for these libraries at a relative path.
         pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "install", *how], check=True)
         (INSTALLED / "done").touch()
