@@ -114,7 +114,7 @@ def test_diffusion_at_0_8(device):
     frames, types, box = canonical(0.8, DURATION[0.8])
     engine = Engine(types, box, Dynamics("nve", 0.8, 0.005), device)
     slopes = []
-    for seed, frame in enumerate(frames[:: len(frames) // 4][:4]):
+    for seed, frame in enumerate(frames[:: len(frames) // 16][:16]):
         engine.start(frame, dynamics.maxwell_boltzmann(N, 0.8, np.random.default_rng(seed)), 1)
         track = []
         for step in range(200, 5001, 200):
@@ -125,6 +125,7 @@ def test_diffusion_at_0_8(device):
         slopes.append((at[1] - at[0]) / (6 * 5.0))
     ours, error = np.mean(slopes), np.std(slopes, ddof=1) / np.sqrt(len(slopes))
     row("D_A, T = 0.8", 5.44e-3, ours, error)
+    # Every run has an energy of its own, and diffuses by 14 % more or less than the mean: 16 of them know it to 4 %.
     # Periodic boxes slow diffusion by 2.84 k_B T / 6 pi eta L: some 3 % at N = 1000 against the reference's size.
     assert ours == pytest.approx(5.44e-3, rel=0.15)
 
