@@ -61,7 +61,10 @@ def step(
     edge, constant = state
     differentiated = any(array.requires_grad for array in (edge, first, to))
     keep = torch.is_grad_enabled() and differentiated
-    edge, total, constant = EdgeStep.apply(edge, first, constant, to, of, second, bias, incidence, keep)
+    if not keep:
+        # In place, in the processor's cache.
+        return state, EdgeStep.computed(edge, edge, None, first, constant, to, of, second, bias, incidence)
+    edge, total, constant = EdgeStep.apply(edge, first, constant, to, of, second, bias, incidence)
     return (edge, constant), total
 
 
@@ -130,7 +133,6 @@ class EdgeStep(torch.autograd.Function):
 
     edge, constant, updated (E, C); W1, W2 (C, C); bias (C,); to, of, total (N, C). `constant` is handed on unchanged
     as a third output: its gradient is then summed in one array along the recurrences, not in one array for each.
-    keep: whether hidden is kept for the backward pass; where there is none it stays in the processor's cache.
     edge and constant may be bfloat16, the others float32: everything along the edges is then computed in bfloat16,
     sums over edges and over pieces in float32.
     """
@@ -146,10 +148,28 @@ class EdgeStep(torch.autograd.Function):
         second: torch.Tensor,
         bias: torch.Tensor,
         incidence: Incidence,
-        keep: bool,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        updated = torch.empty_like(constant)
-        hidden = torch.empty_like(constant) if keep else None
+        updated, hidden = torch.empty_like(constant), torch.empty_like(constant)
+        total = EdgeStep.computed(updated, edge, hidden, first, constant, to, of, second, bias, incidence)
+        ctx.save_for_backward(edge, first.to(edge.dtype), second.to(edge.dtype), updated, hidden)
+        ctx.incidence = incidence
+        ctx.set_materialize_grads(False)
+        return updated, total, constant.view_as(constant)
+
+    @staticmethod
+    def computed(
+        updated: torch.Tensor,
+        edge: torch.Tensor,
+        hidden: torch.Tensor | None,
+        first: torch.Tensor,
+        constant: torch.Tensor,
+        to: torch.Tensor,
+        of: torch.Tensor,
+        second: torch.Tensor,
+        bias: torch.Tensor,
+        incidence: Incidence,
+    ) -> torch.Tensor:
+        """Write `updated`, which may be the edges themselves, and `hidden` where it is kept; return the sums."""
         total = to.new_empty(to.shape)
         first, second, bias, to, of = (each.to(edge.dtype) for each in (first, second, bias, to, of))
         for first_node, last_node, a, b in incidence.pieces:
@@ -161,11 +181,7 @@ class EdgeStep(torch.autograd.Function):
             piece = torch.addmm(bias, inner, second, out=updated[a:b]).relu_()
             starts = incidence.start[first_node : last_node + 1] - a
             total[first_node:last_node] = segment_sum(piece.to(total.dtype), starts)
-        if keep:
-            ctx.save_for_backward(edge, first, second, updated, hidden)
-        ctx.incidence = incidence
-        ctx.set_materialize_grads(False)
-        return updated, total, constant.view_as(constant)
+        return total
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -202,7 +218,7 @@ class EdgeStep(torch.autograd.Function):
                 grad_constant[a:b] += piece
         grad_of = segment_sum(grad, incidence.out_start, incidence.outgoing).to(grad_to.dtype) if to_wanted else None
         grad_constant = grad if grad_constant is None else grad_constant
-        return grad_edge, grad_first, grad_constant, grad_to, grad_of, grad_second, grad_bias, None, None
+        return grad_edge, grad_first, grad_constant, grad_to, grad_of, grad_second, grad_bias, None
 
 
 def _mask(grad: torch.Tensor, output: torch.Tensor) -> None:
