@@ -18,7 +18,10 @@ HERE = workflow.current_basedir
 WITH_CODE = isinstance(HERE, os.PathLike)
 FOLDER = Path(HERE).parent.parent if WITH_CODE else None
 # Not as a module of another workflow, whose own rules are left alone.
-MAIN = HERE.get_path_or_uri(secret_free=True) == f"{workflow.basedir}/workflow/rules"
+if WITH_CODE:
+    MAIN = Path(workflow.basedir).resolve() == FOLDER.resolve()
+else:
+    MAIN = HERE.get_path_or_uri(secret_free=True) == f"{workflow.basedir}/workflow/rules"
 
 
 def source(name):
