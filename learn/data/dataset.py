@@ -113,8 +113,8 @@ def settings(path: str | Path) -> dict:
 
 
 def conditions(path: str | Path) -> dict[str, float]:
-    """Return temperature (NaN where unknown) and number density of the first sample: where what is learned holds."""
-    first = load(path, samples(path)[0]).configuration
+    """Return temperature (NaN where unknown) and density, of the first training sample: where what is learned holds."""
+    first = load(path, samples(path, "train")[0]).configuration
     return {"temperature": settings(path)["temperature"], "density": len(first.types) / float(np.prod(first.box))}
 
 
