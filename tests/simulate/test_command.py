@@ -131,7 +131,7 @@ def test_a_minimisation_stops_at_once(tmp_path, number, status, message):
         assert stage.poll() is None
     time.sleep(2)
     stage.send_signal(number)
-    _, said = stage.communicate(timeout=2)
+    _, said = stage.communicate(timeout=30)
     assert stage.returncode == status
     assert f"error: {message}" in said
     assert [path.name for path in tmp_path.iterdir()] == ["lattice.h5"]
