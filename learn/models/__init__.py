@@ -36,6 +36,7 @@ class Entry:
 
 MODELS = {
     "bapst2020": Entry("learn.models.bapst2020.model:Bapst2020", given=1),
+    "pairs": Entry("learn.models.pairs.model:Pairs", given=3, least=2, describe=12.0, step=0.12),
     "linear": Entry("learn.models.linear.model:Linear", given=3, shells=False, least=2, describe=10.0, step=0.0),
 }
 # What models were called in files of earlier versions.

@@ -43,6 +43,8 @@ GROUPS = {
 
 # Those that need no more than the inherent structure.
 MINIMISED = ("energy", "virial", "cell", "displacement", "compliance", "species")
+# What is known on each rung of learn.models.GIVEN; on the first, of the thermal positions.
+BY_RUNG = {1: ("energy", "virial", "cell"), 2: MINIMISED, 3: tuple(GROUPS)}
 _OF_B = ("energy with A", "energy with B", "cell volume", "log compliance")
 
 
@@ -91,7 +93,7 @@ def _of_place(place: np.ndarray, thermal: np.ndarray, types: np.ndarray, box: np
     """Return what positions (N, 3) on the way to the minimum, or at it, say of each particle (N,), by name."""
     moved = np.linalg.norm(descriptors.thermal_displacement(thermal, place, box), axis=1)
     displacement = {"thermal displacement": moved, "its square": moved**2}
-    return mechanics(place, types, box) | _cells(place, box) | displacement
+    return mechanics(place, types, box) | cells(place, box) | displacement
 
 
 def mechanics(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
@@ -115,7 +117,7 @@ def mechanics(positions: np.ndarray, types: np.ndarray, box: np.ndarray) -> dict
     return result
 
 
-def _cells(positions: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
+def cells(positions: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:
     """Return volume, surface, number of faces and asymmetry of the Voronoi cells.
 
     The asymmetry is the length of the sum over faces of the vector to the neighbour times the area.

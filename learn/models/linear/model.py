@@ -18,7 +18,7 @@ from learn.data import dataset
 from learn.data.graph import Graph
 from learn.data.inputs import Inputs
 from learn.models.linear import descriptors
-from learn.models.linear.describe import GROUPS, MINIMISED, NAMES, describe, mechanics, names
+from learn.models.linear.describe import BY_RUNG, GROUPS, NAMES, describe, mechanics, names
 from learn.models.linear.ridge import PENALTIES, Statistics, levels, ridge, scores, solve, statistics
 from learn.models.model import Model, Task, Trained
 from simulate.liquid.configuration import Configuration
@@ -41,18 +41,32 @@ def shells(
     """
     every = descriptors.averages(values, inherent_positions, box, AVERAGING_LENGTH, generations)
     every[:-1] -= every[1:]
-    flat = np.concatenate(list(every), axis=1)
+    return centred(np.concatenate(list(every), axis=1), types)
+
+
+def centred(values: np.ndarray, types: np.ndarray) -> np.ndarray:
+    """Return values (N, K), changed in place, less the mean over the particles of a species in this configuration."""
     for species in (0, 1):
         of = types == species
         if of.any():
-            flat[of] -= flat[of].mean(axis=0)
-    return flat
+            values[of] -= values[of].mean(axis=0)
+    return values
+
+
+def quenched(structure: Configuration) -> np.ndarray:
+    """Return the inherent positions (N, 3) of a configuration; it is minimised where it does not bring them."""
+    if structure.inherent_positions is not None:
+        return structure.inherent_positions
+    from simulate.liquid.minimisation import inherent_structure
+
+    return inherent_structure(structure).positions
 
 
 class Linear(Model):
     """The trained model: weights (2, K, M), intercept and slope (2, M), by species.
 
-    given: 2, what the inherent structure says, or 3, descent and release as well; generations: of neighbours.
+    given: 1, what thermal positions say, 2, the inherent structure, or 3, descent and release as well; generations: of
+    neighbours.
     """
 
     name = "linear"
@@ -62,7 +76,7 @@ class Linear(Model):
 
     def __init__(self, outputs: int, given: int = 3, generations: int = GENERATIONS):
         super().__init__()
-        self.groups, self.generations = MINIMISED if given == 2 else tuple(GROUPS), generations
+        self.given, self.groups, self.generations = given, BY_RUNG[given], generations
         inputs = len(names(self.groups)) * (generations + 1)
         self.register_buffer("weight", torch.zeros(2, inputs, outputs, dtype=torch.float64))
         self.register_buffer("intercept", torch.zeros(2, outputs, dtype=torch.float64))
@@ -76,19 +90,18 @@ class Linear(Model):
     @classmethod
     def add_options(cls, parser: argparse.ArgumentParser) -> None:
         """Add what the model is given, and how far it looks."""
-        parser.add_argument("--given", type=int, choices=(2, 3), default=3, help="3: trajectory from rest as well (3)")
+        parser.add_argument(
+            "--given", type=int, choices=(1, 2, 3), default=3, help="1: positions; 2: + minimisation; 3: + release (3)"
+        )
         parser.add_argument("--generations", type=options.natural, default=GENERATIONS, help="of neighbours (8)")
 
     def features(self, structure: Configuration) -> tuple[np.ndarray, float]:
-        """Return features (N, K) and the mean inherent energy of a configuration; it is minimised first where need be.
+        """Return features (N, K) and the mean energy of a configuration; it is minimised first where need be.
 
         Raises InputError as `describe` and `simulate.liquid.minimisation.inherent_structure` do.
         """
-        place, types, box = structure.inherent_positions, np.asarray(structure.types), structure.box
-        if place is None:
-            from simulate.liquid.minimisation import inherent_structure
-
-            place = inherent_structure(structure).positions
+        types, box = np.asarray(structure.types), structure.box
+        place = structure.positions if self.given == 1 else quenched(structure)
         values = describe(structure.positions, types, box, place, self.groups)
         columns = names(self.groups)
         energies = sum(values[:, columns.index(f"energy with {species}")] for species in "AB")
@@ -104,9 +117,12 @@ class Linear(Model):
 
     def forward(self, inputs: Inputs) -> torch.Tensor:
         """Return predictions (N, M)."""
-        features, level = inputs.nodes[:, :-1], inputs.nodes[:, -1:]
-        within = torch.where(inputs.types[:, None] == 1, features @ self.weight[1], features @ self.weight[0])
-        return within + self.intercept[inputs.types] + level * self.slope[inputs.types]
+        return self.of(inputs.types, inputs.nodes[:, :-1], inputs.nodes[:, -1:])
+
+    def of(self, types: torch.Tensor, features: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+        """Return predictions (N, M) from features (N, K) and the level (N, 1)."""
+        within = torch.where(types[:, None] == 1, features @ self.weight[1], features @ self.weight[0])
+        return within + self.intercept[types] + level * self.slope[types]
 
     def fit(self, parts: Mapping[int, Sequence[Statistics]]) -> dict[int, np.ndarray]:
         """Fit to the configurations' statistics by species (0, 1); return the penalties (M,) chosen.
