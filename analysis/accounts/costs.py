@@ -100,7 +100,8 @@ def _whole_runs(config: Mapping) -> int:
 def on_gpu(config: Mapping, stage: str, network: str = "") -> bool:
     """Return whether a stage's jobs compute on a GPU; training, of a `network`, where its speed there is known."""
     machine = config["machine"]
-    if stage == "train" and ("training_on_gpu" not in machine or _model(config, network).step == 0):
+    # A model that describes configurations before it learns from them spends most of its time on cores.
+    if stage == "train" and ("training_on_gpu" not in machine or _model(config, network).describe):
         return False
     return stage in ON_DEVICE and machine["device"] in ("gpu", "CUDA", "HIP", "OpenCL")
 
@@ -142,8 +143,10 @@ def need(config: Mapping, stage: str, temperature: float, *, network: str = "", 
         if on_gpu(config, stage, network):
             one_pass = n / machine["training_on_gpu"]
         learned = min(settings.get("samples", samples), samples * (1 - parts["test"] - parts["validation"] * 2 / 3))
-        passes = model.describe * samples + model.step * settings.get("epochs", 1) * learned
-        return Need(FIRST_WEIGHTS + passes * one_pass, 900 + 0.3 * n, 2e5 + n * 1e3, cores)
+        taken = settings.get("steps", settings.get("epochs", 1) * learned) * settings.get("members", 1)
+        passes = model.describe * samples + model.step * taken
+        memory = 900 + (0.3 + model.kept * learned) * n
+        return Need(FIRST_WEIGHTS + passes * one_pass, memory, 2e5 + n * 1e3, cores)
     if stage == "evaluate":
         tested = parts["test"] * samples
         seconds = 15 + tested * (1 + _model(config, network).describe) * one_pass

@@ -27,7 +27,7 @@ BASELINES = {
     "cnn": "convolutional network",
     "debye_waller (short run)": "Debye-Waller factor (short run)",
 }
-NETWORKS = {"bapst2020": "graph network", "linear": "linear model"}
+NETWORKS = {"pairs": "pair network with linear model", "bapst2020": "graph network", "linear": "linear model"}
 # Scores on the public three-dimensional Kob-Andersen data, A particles, 400 training configurations (EIGNN: 100):
 # Jung et al., Nature Reviews Physics 7, 91 (2025); Bapst et al. on data of their own.
 PUBLISHED = Path(__file__).with_name("published_scores.csv")

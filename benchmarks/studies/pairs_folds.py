@@ -11,14 +11,16 @@ ensemble's standard deviation and the standard error of the measured propensity 
 
 import argparse
 import time
-from functools import cache
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from learn.data import dataset
-from learn.models.linear.model import Linear
 from learn.models.pairs import training
 from learn.models.pairs.inputs import Described, describe
 from learn.models.pairs.model import Pairs
@@ -51,44 +53,45 @@ def scored(model: Pairs, sample: dataset.Sample, known: Described) -> tuple[dict
     return dict(zip(ROWS, found, strict=True)), off
 
 
+def fold(asked: argparse.Namespace, out: Sequence[str]) -> tuple[list[dict[str, np.ndarray]], list[np.ndarray]]:
+    """Return what `scored` does of the configurations left out, predicted by a model of all others."""
+    torch.set_num_threads(1)
+    rest = [name for name in dataset.samples(asked.graphs) if name not in out]
+    split, begin = {"train": rest[1:], "validation": rest[:1]}, time.process_time()
+    settings = {"given": asked.rung, "layers": asked.layers, "members": asked.members}
+    model = training.begun(settings, len(dataset.times(asked.graphs)), asked.seed)
+
+    def known(name: str) -> tuple[Described, np.ndarray]:
+        sample = dataset.load(asked.graphs, name)
+        return describe(sample.configuration, model.linear), sample.propensity
+
+    batch_of = training.prepared(model, known, split)
+    described = time.process_time()
+    fit(model, batch_of, split, training.plan_of(model, asked.steps, len(split["train"]), asked.seed))
+    took = f"{described - begin:.0f} s of one core to describe {len(rest)}, {time.process_time() - described:.0f} s to"
+    print(f"{took} train", flush=True)
+    found = [scored(model.eval(), dataset.load(asked.graphs, name), known(name)[0]) for name in out]
+    return [rows for rows, _ in found], [off for _, off in found]
+
+
 def main() -> None:
     """Train on every fold and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("graphs", type=Path)
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=2)
     Pairs.add_options(parser)
     asked = parser.parse_args()
-    torch.set_num_threads(1)
-    at, names = dataset.times(asked.graphs), dataset.samples(asked.graphs)
-    plain = Linear(len(at), given=asked.rung)
-
-    @cache
-    def known(name: str) -> tuple[Described, np.ndarray]:
-        sample = dataset.load(asked.graphs, name)
-        return describe(sample.configuration, plain), sample.propensity
-
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in ROWS}
-    off = []
-    for name in names:
-        known(name)
-    settings = {"given": asked.rung, "layers": asked.layers, "members": asked.members}
-    for out in np.array_split(names, asked.folds):
-        rest = [name for name in names if name not in out]
-        split, begin = {"train": rest[1:], "validation": rest[:1]}, time.process_time()
-        model = training.begun(settings, len(at), asked.seed)
-        batch_of = training.prepared(model, known, split)
-        fit(model, batch_of, split, training.plan_of(model, asked.steps, len(split["train"]), asked.seed))
-        print(f"fold of {len(out)}: {time.process_time() - begin:.0f} s of one core", flush=True)
-        for name in out:
-            found, deviations = scored(model.eval(), dataset.load(asked.graphs, name), known(name)[0])
-            off.append(deviations)
-            for row, values in found.items():
-                rows[row].append(values)
-    print(table(at, rows, np.concatenate(off, axis=1)))
+    names = np.array_split(dataset.samples(asked.graphs), asked.folds)
+    with ProcessPoolExecutor(asked.processes, get_context("spawn")) as pool:
+        folds = list(pool.map(partial(fold, asked), names))
+    scores = [each for rows, _ in folds for each in rows]
+    rows = {name: np.array([each[name] for each in scores]) for name in ROWS}
+    print(table(dataset.times(asked.graphs), rows, np.concatenate([each for _, off in folds for each in off], axis=1)))
 
 
-def table(at: np.ndarray, rows: dict[str, list[np.ndarray]], off: np.ndarray) -> str:
+def table(at: np.ndarray, rows: dict[str, np.ndarray], off: np.ndarray) -> str:
     """Return the table in Markdown."""
 
     def cells(values: np.ndarray, sign: str = "") -> str:
@@ -96,9 +99,8 @@ def table(at: np.ndarray, rows: dict[str, list[np.ndarray]], off: np.ndarray) ->
         return " | ".join(f"{m:{sign}.4f} ± {e:.4f}" for m, e in zip(values.mean(axis=0), error, strict=True))
 
     lines = [f"| | {' | '.join(f't = {t:.3g}' for t in at)} |", f"|---|{'---|' * len(at)}"]
-    lines += [f"| {name} | {cells(np.array(values))} |" for name, values in rows.items()]
-    linear = np.array(rows["linear"])
-    lines += [f"| {name} - linear | {cells(np.array(rows[name]) - linear, '+')} |" for name in ROWS[1:]]
+    lines += [f"| {name} | {cells(values)} |" for name, values in rows.items()]
+    lines += [f"| {name} - linear | {cells(rows[name] - rows['linear'], '+')} |" for name in ROWS[1:]]
     within = " | ".join(f"{(row < 1).mean():.2f}, {(row < 2).mean():.2f}" for row in off)
     return "\n".join([*lines, f"| within one, two deviations | {within} |"])
 

@@ -23,7 +23,8 @@ class Entry:
     place: module and class, "learn.models.NAME:CLASS"; given: its rung of GIVEN, unless a trained model's settings say
     otherwise; shells: whether it reads a graph whose vectors it can be differentiated by, so that shells examine it;
     least: training configurations it takes; describe, step: what it costs per particle to describe a configuration
-    once, and to take a training step, in training steps of bapst2020.
+    once, and to take a training step (of one member of an ensemble), in training steps of bapst2020; kept: megabytes
+    per particle of every training configuration that it keeps in memory.
     """
 
     place: str
@@ -32,11 +33,12 @@ class Entry:
     least: int = 1
     describe: float = 0.0
     step: float = 1.0
+    kept: float = 0.0
 
 
 MODELS = {
     "bapst2020": Entry("learn.models.bapst2020.model:Bapst2020", given=1),
-    "pairs": Entry("learn.models.pairs.model:Pairs", given=3, least=2, describe=12.0, step=0.12),
+    "pairs": Entry("learn.models.pairs.model:Pairs", given=3, least=2, describe=12.0, step=0.12, kept=3e-3),
     "linear": Entry("learn.models.linear.model:Linear", given=3, shells=False, least=2, describe=10.0, step=0.0),
 }
 # What models were called in files of earlier versions.

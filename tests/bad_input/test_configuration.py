@@ -48,7 +48,7 @@ BAD = {
     "results that Snakemake takes for a wildcard": ("pathvars={results: 'a{b}'}", "pathvars.results"),
     "missing public folder": ("published={folder: no/such/folder}", "published.folder"),
     "unknown species": ("species=[C]", "species.0"),
-    "too few for a linear model": ("samples=3; relaxation={samples: 1}", "networks.linear"),
+    "too few for a linear model": ("samples=3; relaxation={samples: 1}", "networks.pairs"),
     "more to learn from than there are": ("networks={linear: {samples: 12}}", "networks.linear.samples"),
     "network without model": ("networks={mine: {seeds: 1}}", "networks.mine"),
     "network of a bad name": ("networks={My-Net: {model: linear, per_time: false, seeds: 1}}", "networks"),

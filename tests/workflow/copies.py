@@ -28,7 +28,7 @@ TINY = {
     "machine": {"device": "cpu"},
     "equilibration": {"melt_time": 1, "cooling_time": 1, "relaxation_times": 5, "allow_unequilibrated": True},
     "relaxation": {"samples": 1, "duration": 3},
-    "networks": {"bapst2020": {"recipe": "published", "epochs": 4}},
+    "networks": {"pairs": {"layers": 1, "members": 2, "steps": 4}, "bapst2020": {"recipe": "published", "epochs": 4}},
     "baselines": ["energy", "ridge"],
     "shells": {"shells": [1], "deltas": [0.1], "particles": 10},
 }

@@ -29,7 +29,7 @@ def test_new_temperature_plans_only_itself(pipeline):
     planned = outcome.planned()
     assert planned["equilibrate"] == 6
     assert planned["graphs"] == 1
-    assert planned["train"] == 2
+    assert planned["train"] == 3
     for line in outcome.output.splitlines():
         if line.strip().startswith("output:") and "samples" in line:
             assert "T1.200" in line
@@ -46,7 +46,7 @@ def test_learning_rate_reruns_only_training_and_what_follows(pipeline):
 def test_another_integrator_reruns_the_ensembles_and_what_follows(pipeline):
     planned = pipeline("--dry-run", settings=("simulation={integrator: langevin}",)).planned()
     assert planned["isoconfigurational"] == 2 * 6
-    assert planned["train"] == 2 * 2
+    assert planned["train"] == 2 * 3
     assert not {"equilibrate", "relaxation_run", "relaxation", "inherent"} & set(planned)
 
 
@@ -71,8 +71,8 @@ def test_looking_touches_nothing(pipeline, tmp_path):
 def test_new_shell_computes_only_itself(pipeline):
     """Of the answers to perturbed surroundings, those of one file per network; no training, no gradient, no control."""
     planned = pipeline("--dry-run", settings=("shells={shells: [1, 2], metric_shells: [1.5]}",)).planned()
-    assert planned["shell_response"] == 2 * 2
-    assert planned["response_length"] == 2
+    assert planned["shell_response"] == 2 * 2 * 2
+    assert planned["response_length"] == 2 * 2
     after = {"response_length", "figure", "report", "settings", "all"}
     assert set(planned) == {"shell_response", *after}
     assert planned["figure"] == 2
@@ -81,7 +81,8 @@ def test_new_shell_computes_only_itself(pipeline):
 def test_new_temperature_is_compared_with_the_old_ones_only_where_it_takes_part(pipeline):
     outcome = pipeline("--dry-run", settings=("temperatures=[1.0, 1.5, 1.2]",))
     planned = outcome.planned()
-    assert planned["shell_gradient"] == planned["heterogeneity"] == planned["radial_distribution"] == 1
+    assert planned["heterogeneity"] == planned["radial_distribution"] == 1
+    assert planned["shell_gradient"] == 2
     # Of the nine pairs, the five with the new temperature on either side.
     assert planned["transfer"] == 5
 
@@ -129,7 +130,7 @@ def test_archives_stand_in_for_all_that_is_simulated(tmp_path):
     planned = outcome.planned()
     assert not {*SIMULATION, "published"} & set(planned)
     assert planned["graphs"] == 2
-    assert planned["train"] == 3 + 2
+    assert planned["train"] == 4 + 3
     (line,) = (line for line in outcome.output.splitlines() if "python -P -m learn.graph" in line and "T0.640" in line)
     assert f"{tmp_path}/0.h5 {tmp_path}/1.h5 --identities s0000" in line
     outcome = snakemake("--dry-run", "--config", settings[0], "temperatures=[0.5]", where)
@@ -158,14 +159,14 @@ def test_new_times_of_one_temperature_rerun_only_what_is_theirs(pipeline):
 
 
 def test_a_network_is_left_out(pipeline):
-    planned = pipeline("--dry-run", settings=("networks={bapst2020: null}",)).planned()
+    planned = pipeline("--dry-run", settings=("networks={bapst2020: null, pairs: null}",)).planned()
     assert "metrics" in planned
     assert not {"train", "shell_response", "figure_response", *SIMULATION} & set(planned)
 
 
 def test_controls_are_trained_and_perturbed_but_not_scored(pipeline):
     planned = pipeline("--dry-run", settings=("shells={controls: [untrained, shuffled]}",)).planned()
-    assert planned["train"] == planned["shell_gradient"] == planned["response_length"] == 2 * 2
+    assert planned["train"] == planned["shell_gradient"] == planned["response_length"] == 2 * 2 * 2
     assert "evaluate" not in planned
     assert "metrics" not in planned
 
@@ -179,9 +180,9 @@ def test_propensities_alone():
 def test_paper_plan_is_whole():
     planned = snakemake("--dry-run", "--quiet", "rules", "--configfile", "config/paper.yaml").planned()
     assert planned["isoconfigurational"] == 5 * 500
-    # Ten times, by each of the network and its two controls; the linear model.
-    assert planned["train"] == 5 * (3 * 10 + 1)
-    assert planned["heterogeneity"] == planned["shell_gradient"] / 3 == 5 * 10
+    # Ten times, by each of the published network and its two controls; pairs and its; the linear model.
+    assert planned["train"] == 5 * (3 * 10 + 3 + 1)
+    assert planned["shell_gradient"] == 5 * (3 * 10 + 3)
 
 
 SHELLS = {"shell_response", "shell_gradient", "response_length"}

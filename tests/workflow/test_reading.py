@@ -68,7 +68,7 @@ def test_numbers_that_are_none_are_refused(value):
 @pytest.mark.parametrize("null", [None, "null"])
 def test_a_default_is_left_out(null):
     found, _ = reading({"networks": {"bapst2020": null}, "baselines": []})
-    assert list(found["networks"]) == ["linear"]
+    assert list(found["networks"]) == ["pairs", "linear"]
     assert found["baselines"] == []
 
 

@@ -10,7 +10,7 @@ import analysis.accounts.costs as costs
 
 # Settings of a network that learn.train takes as they are.
 TRAINING = ("model", "recipe", "learning_rate", "epochs", "precision", "control", "samples", "recurrences", "given")
-TRAINING += ("generations",)
+TRAINING += ("generations", "layers", "members", "steps")
 
 
 def devices():

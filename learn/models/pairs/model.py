@@ -24,7 +24,7 @@ from learn.data.inputs import Inputs
 from learn.models.linear.model import Linear
 from learn.models.model import Model, Task, Trained
 from learn.models.pairs.inputs import ARROWS, Described, describe, own_columns
-from learn.models.pairs.network import Network, count, functions
+from learn.models.pairs.network import Network, count, functions, outputs
 from learn.models.pairs.sums import Edges
 from simulate.liquid.configuration import Configuration
 from simulate.stage import options
@@ -42,16 +42,16 @@ class Pairs(Model):
     edge_scale: torch.Tensor
     width: torch.Tensor
 
-    def __init__(self, outputs: int, rung: int = 3, layers: int = 3, members: int = 3):
+    def __init__(self, times: int, rung: int = 3, layers: int = 3, members: int = 3):
         super().__init__()
-        self.outputs, self.rung = outputs, rung
-        self.linear = Linear(outputs, given=rung)
+        self.times, self.rung = times, rung
+        self.linear = Linear(times, given=rung)
         own, edge_functions = own_columns(rung), count(rung)
-        self.networks = nn.ModuleList(Network(own, edge_functions, outputs, layers) for _ in range(members))
+        self.networks = nn.ModuleList(Network(own, edge_functions, times, layers) for _ in range(members))
         self.register_buffer("node_scale", torch.ones(2, own))
         self.register_buffer("edge_mean", torch.zeros(edge_functions, 1))
         self.register_buffer("edge_scale", torch.ones(edge_functions, 1))
-        self.register_buffer("width", torch.ones(2, outputs))
+        self.register_buffer("width", torch.ones(2, times))
 
     @classmethod
     def build(cls, settings: Mapping[str, Any], outputs: int) -> "Pairs":
@@ -90,7 +90,7 @@ class Pairs(Model):
 
     def members(self, inputs: Inputs) -> torch.Tensor:
         """Return the propensity (K, N, M) by each network, with the linear model; sigma."""
-        return inputs.nodes[:, -self.outputs :] + 0.5 * self.width[inputs.types] * self.standardised(inputs)
+        return inputs.nodes[:, -self.times :] + 0.5 * self.width[inputs.types] * self.standardised(inputs)
 
     def forward(self, inputs: Inputs) -> torch.Tensor:
         """Return the propensity (N, M), sigma."""
@@ -102,8 +102,7 @@ class Pairs(Model):
         own = inputs.nodes[:, : self.node_scale.shape[1]] / self.node_scale[inputs.types]
         first = self._index(inputs)[0]
         share = 1 / (first[1:] - first[:-1]).clamp(min=1).to(own.dtype)[:, None]
-        edges = self._edges(inputs, is_b)
-        return torch.stack([network(own, is_b, share, edges) for network in self.networks])
+        return outputs([*self.networks], own, is_b, share, self._edges(inputs, is_b))
 
     def standardise(self, examples: Sequence[Inputs]) -> None:
         """Set the scales of nodes and edges from training configurations, in place."""

@@ -10,7 +10,7 @@ each other, so that the output is invariant under translation, rotation and refl
 particles up to L edges away; with none on the particle's own numbers alone.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import nn
@@ -59,16 +59,33 @@ class Network(nn.Module):
         self.last = _mlp(WIDTH)
         self.readout = nn.Linear(WIDTH, 2 * outputs)
 
-    def forward(
-        self, own: torch.Tensor, is_b: torch.Tensor, share: torch.Tensor, edges: Callable[[], Iterable[Edges]]
-    ) -> torch.Tensor:
-        """Return (N, M); is_b (N, 1); share (N, 1): one over the number of neighbours; edges: piece by piece."""
-        h = self.embedding(torch.cat([own * (1 - is_b), own * is_b, 1 - is_b, is_b], dim=1))
-        for layer in self.layers:
-            h = layer(h, share, edges)
+    def read(self, h: torch.Tensor, is_b: torch.Tensor) -> torch.Tensor:
+        """Return the outputs (N, M) of h (N, WIDTH) after the last layer."""
         h = self.norm(h)
         output = self.readout(h + self.last(h)).unflatten(1, (2, self.outputs))
         return torch.where(is_b > 0, output[:, 1], output[:, 0])
+
+
+def outputs(
+    networks: Sequence[Network],
+    own: torch.Tensor,
+    is_b: torch.Tensor,
+    share: torch.Tensor,
+    edges: Callable[[], Iterable[Edges]],
+) -> torch.Tensor:
+    """Return what each network says, (networks, N, M); all exchange messages at once, each its own.
+
+    is_b (N, 1); share (N, 1): one over the number of neighbours; edges: piece by piece.
+    """
+    first = torch.cat([own * (1 - is_b), own * is_b, 1 - is_b, is_b], dim=1)
+    each = [network.embedding(first) for network in networks]
+    for layers in zip(*(network.layers for network in networks), strict=True):
+        sent = torch.cat([layer.send(layer.norm(h)) for layer, h in zip(layers, each, strict=True)], dim=1)
+        filters = torch.cat([layer.filter for layer in layers], dim=2)
+        messages = share * torch.cat([summed(sent, filters, piece) for piece in edges()])
+        received = messages.split(SENT, dim=1)
+        each = [layer(h, message) for layer, h, message in zip(layers, each, received, strict=True)]
+    return torch.stack([network.read(h, is_b) for network, h in zip(networks, each, strict=True)])
 
 
 class _Layer(nn.Module):
@@ -79,11 +96,8 @@ class _Layer(nn.Module):
         self.filter = nn.Parameter(torch.randn(2, edge_functions, SENT) / edge_functions**0.5)
         self.update = _mlp(WIDTH + SENT)
 
-    def forward(self, h: torch.Tensor, share: torch.Tensor, edges: Callable[[], Iterable[Edges]]) -> torch.Tensor:
-        normal = self.norm(h)
-        sent = self.send(normal)
-        message = torch.cat([summed(sent, self.filter, piece) for piece in edges()])
-        updated: torch.Tensor = h + self.update(torch.cat([normal, share * message], dim=1))
+    def forward(self, h: torch.Tensor, message: torch.Tensor) -> torch.Tensor:
+        updated: torch.Tensor = h + self.update(torch.cat([self.norm(h), message], dim=1))
         return updated
 
 

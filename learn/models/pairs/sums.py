@@ -8,6 +8,7 @@ plain form; it is what the vectors of edges are differentiated by, and what the 
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -30,6 +31,11 @@ class Edges:
     values: torch.Tensor
     is_b: torch.Tensor
     reverse: torch.Tensor | None = None
+
+    @cached_property
+    def reversed_values(self) -> torch.Tensor:
+        """Return e_k,ji at the edge j -> i, (K, E)."""
+        return self.values[:, self.reverse]
 
 
 def summed(h: torch.Tensor, weights: torch.Tensor, edges: Edges) -> torch.Tensor:
@@ -85,8 +91,7 @@ class _Summed(torch.autograd.Function):
             of_weights[1, k] = (of_b * product).sum(dim=0)
             of_weights[0, k] = (gradient * product).sum(dim=0) - of_weights[1, k]
         of_h = torch.zeros_like(gradient)
-        for k, values in enumerate(edges.values):
+        for k, values in enumerate(edges.reversed_values):
             # The transpose of the sparse matrix: the same edges with the values of the reversed ones.
-            back = values[edges.reverse]
-            of_h += _product(edges, back, gradient * (weights[0, k] + edges.is_b * change[k]))
+            of_h += _product(edges, values, gradient * (weights[0, k] + edges.is_b * change[k]))
         return of_h, of_weights, None

@@ -85,7 +85,7 @@ def prepared(
                 if (types == species).any():
                     of_species.append(statistics(found.features, targets[name], types == species, found.level))
             # The networks learn without the linear model, whose features are larger than all else.
-            nodes = torch.nn.functional.pad(found.inputs.nodes, (0, model.outputs))
+            nodes = torch.nn.functional.pad(found.inputs.nodes, (0, model.times))
             inputs[name] = replace(found.inputs, nodes=nodes)
             bar.update()
         present = {species: of_species for species, of_species in parts.items() if of_species}
