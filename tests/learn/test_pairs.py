@@ -135,6 +135,9 @@ def test_shells_see_its_edges(glass):
     """A piece of all that a particle sees predicts the same; a small gap does what the gradient says."""
     structure = configuration(glass)
     model = model_of(structure)
+    # First weights hardly hear of neighbours.
+    for parameter in (layer.filter for network in model.networks for layer in network.layers):
+        parameter.data *= 30
     trained = Trained(model.requires_grad_(False), {"model": "pairs"}, np.ones(2), np.zeros(2), np.ones(2))
     inputs = model.inputs(structure)
     ends = inputs.senders.numpy(), inputs.receivers.numpy(), inputs.vectors[0].numpy()
