@@ -58,7 +58,7 @@ def fold(asked: argparse.Namespace, out: Sequence[str]) -> tuple[list[dict[str, 
     torch.set_num_threads(1)
     rest = [name for name in dataset.samples(asked.graphs) if name not in out]
     split, begin = {"train": rest[1:], "validation": rest[:1]}, time.process_time()
-    settings = {"given": asked.rung, "layers": asked.layers, "members": asked.members}
+    settings = {"given": asked.given, "layers": asked.layers, "members": asked.members}
     model = training.begun(settings, len(dataset.times(asked.graphs)), asked.seed)
 
     def known(name: str) -> tuple[Described, np.ndarray]:

@@ -21,7 +21,7 @@ from simulate.liquid.configuration import Configuration
 from simulate.liquid.statistics import correlation
 from simulate.stage.command import Interrupted
 
-SMALL = {"layers": 1, "members": 2, "steps": 6, "rung": 1}
+SMALL = {"layers": 1, "members": 2, "steps": 6, "given": 1}
 
 
 def configuration(glass, number=0, move=lambda place: place, order=slice(None)):

@@ -62,7 +62,8 @@ class Pairs(Model):
     def add_options(cls, parser: argparse.ArgumentParser) -> None:
         """Add what the model is given, its size, and how long it learns."""
         add = parser.add_argument
-        add("--rung", type=int, choices=(1, 2, 3), default=3, help="1: positions; 2: + minimisation; 3: + release (3)")
+        rungs = "1: positions; 2: + minimisation; 3: + trajectory from rest (3)"
+        add("--given", type=int, choices=(1, 2, 3), default=3, help=rungs)
         add("--layers", type=options.natural, default=3, help="exchanges of messages: how many edges it sees (3)")
         add("--members", type=options.count, default=3, help="networks from different first weights (3)")
         add("--steps", type=options.count, default=250, help="of one configuration each (250)")

@@ -37,7 +37,7 @@ def train(task: Task) -> tuple[Trained, list[dict]]:
     task.without("start")
     graphs, time, asked = task.graph_file, task.time, task.options
     names = dataset.to_learn_from(graphs, task.samples)
-    settings = {"model": Pairs.name, "species": "AB", "seed": task.seed, "given": asked.get("rung", 3)}
+    settings = {"model": Pairs.name, "species": "AB", "seed": task.seed, "given": asked.get("given", 3)}
     settings |= {"layers": asked.get("layers", 3), "members": asked.get("members", 3), "steps": asked.get("steps", 250)}
     settings |= {"n_train": len(names["train"])} | dataset.conditions(graphs)
     settings |= {"control": task.control} if task.control else {}
