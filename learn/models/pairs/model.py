@@ -4,8 +4,9 @@
 
 The level of a configuration and species is the linear model's; it says within a configuration half, the networks the
 other half, in units of the width that the propensity of a species has in training configurations. In the default run
-the networks alone are below the linear model at tau_alpha, the mean of both is above it at every time: they err
-differently (docs/learning.md). The spread of the networks is that of their seeds, no error of the prediction.
+one network alone is about .01 below the linear model at tau_alpha and three together no better than it, while the mean
+of both is above it at every time: they err differently (docs/learning.md). The spread of the networks is that of their
+seeds, no error of the prediction.
 
 Where shells ask, distances and projections follow the vectors; the numbers of the particles (`own`, and with them all
 that the linear model says) and their displacements are held. Removal leaves a subgraph.
