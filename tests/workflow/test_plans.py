@@ -204,7 +204,7 @@ def test_an_edit_reruns_what_follows_from_it_and_no_simulation_or_training(edite
     folder = copies.copy(tmp_path / "edited")
     with open(folder / edited, "a") as file:
         file.write("# edited\n")
-    where = f"pathvars={{results: {pipeline.results}}}"
+    where = f"pathvars={{results: {json.dumps(str(pipeline.results))}}}"
     outcome = snakemake("--dry-run", "--configfile", str(ROOT / "tests/config.yaml"), "--config", where, cwd=folder)
     assert set(outcome.planned()) - {"all", "settings"} == again, outcome.output
 
