@@ -23,6 +23,7 @@ include: "workflow/rules/simulate.smk"
 include: "workflow/rules/observables.smk"
 include: "workflow/rules/learn.smk"
 include: "workflow/rules/shells.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 

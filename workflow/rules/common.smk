@@ -29,7 +29,7 @@ if MAIN:
     PREFIX = f"{IMPORTABLE}exec {launcher}"
     shell.prefix("{PREFIX}")
 if config["machine"]["device"] != "auto":
-    os.environ["SUPERCOOLED_DEVICE"] = config["machine"]["device"]
+    os.environ.update(SUPERCOOLED_DEVICE=config["machine"]["device"])
 
 
 wildcard_constraints:
@@ -107,3 +107,33 @@ def time_option(wildcards, relaxation):
 def plan_configuration():
     """What of the configuration has to do with costs, for a command line."""
     return json.dumps({key: value for key, value in config.items() if key not in ("pathvars", "published", "seed")})
+
+
+def marked_particles():
+    """Which particles are marked, and how many of their edges are looked at together."""
+    settings = config["shells"]
+    return f"--particles {settings['particles']} --seed {config['seed']} --batch-edges {settings['batch_edges']}"
+
+
+def shells_of(folder, ending, metric=True):
+    """What the shells of the network in a folder answered, metric ones too: a file for each, and the gradient's."""
+    names = [f"edges_{shell}" for shell in config["shells"]["shells"]]
+    names += [f"sigma_{shell:g}" for shell in config["shells"]["metric_shells"]] if metric else []
+    return [f"{folder}/shells/{name}{ending}" for name in [*names, "gradient"]]
+
+
+def response_lengths():
+    """The lengths of every graph network, and of its controls."""
+    return per_network("response_length.csv", networks=GRAPH_NETWORKS | CONTROLS)
+
+
+def reaches():
+    """How far the linear model must look, at every temperature."""
+    return expand(
+        "<results>/{temperature}/reach/linear.csv", temperature=TEMPERATURES if config["reach"]["generations"] else []
+    )
+
+
+def first_of(networks):
+    """The first of some networks, its first seed only: what figures of one network show."""
+    return {name: settings | {"seeds": 1} for name, settings in [*networks.items()][:1]}

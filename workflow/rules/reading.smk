@@ -21,7 +21,7 @@ def refuse(key, message):
 def kinds_of(schema):
     """What a value may be, by the schema of its key: the type's name and what the schema says of it."""
     for kind in (schema, *schema.get("anyOf", []), schema.get("then", {}), schema.get("else", {})):
-        kind = SCHEMA["$defs"][kind["$ref"].rsplit("/")[-1]] if "$ref" in kind else kind
+        kind = SCHEMA["$defs"][Path(kind["$ref"]).name] if "$ref" in kind else kind
         yield kind.get("type", "object" if "additionalProperties" in kind else None), kind
 
 
