@@ -10,7 +10,7 @@ from pathlib import Path
 
 from simulate.stage.command import InputError
 
-PATTERNS = ("*.npz", "*.pickle", "*.pkl")
+SUFFIXES = (".npz", ".pickle", ".pkl")
 # The one set whose names also tell the split (`learn.data.splits`) and whose files hold ten times.
 GLASSBENCH = re.compile(r"N\d+T\d+\.\d+_(\d+)\.npz")
 
@@ -22,7 +22,12 @@ def public_files(folder: Path, temperature: float, alone: bool = True) -> list[P
     Raises InputError where there is none, or where the names say that the files are of several times, or that one
     configuration is there twice, or that somebody has split them already.
     """
-    files = sorted(file for deep in ("", "*/", "*/*/") for kind in PATTERNS for file in folder.glob(deep + kind))
+    found = sorted(file for deep in ("*", "*/*", "*/*/*") for file in folder.glob(deep))
+    # A name that begins with a dot is a system's, not a configuration's.
+    files = [file for file in found if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+    wrong = next((file for file in files if file.suffix not in SUFFIXES or not file.is_file()), None)
+    if wrong is not None:
+        raise InputError(f"{wrong}: expected a file whose name ends in {', '.join(SUFFIXES)}, in small letters")
     if not files:
         raise InputError(f"{folder} holds no archive (.h5), no .npz and no .pickle file")
     told = {file: re.findall(r"T(\d+\.\d+)", str(file.relative_to(folder))) for file in files}

@@ -64,6 +64,8 @@ def _species(text: str) -> dict[str, int]:
     found = {name: "AB".index(letter) for letter, name in pairs}
     if len(found) < len(pairs):
         raise argparse.ArgumentTypeError(f"{text!r} holds a name twice")
+    if set(found.values()) != {0, 1}:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected names of both species, as A=1,B=2")
     return found
 
 

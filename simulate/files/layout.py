@@ -98,6 +98,8 @@ def configuration(found: Configuration, path: str | Path) -> Configuration:
         raise InputError(f"{path}: holds no particles")
     if found.types.ndim != 1:
         raise InputError(f"{path}: types have shape {found.types.shape}, expected (N,)")
+    if found.temperature is not None and not 0 < found.temperature < np.inf:
+        raise InputError(f"{path}: temperature {found.temperature:g}, expected a positive number")
     for name in ("positions", "inherent_positions"):
         array = getattr(found, name)
         if array is not None:

@@ -16,6 +16,17 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{self.prog}: {message}")
 
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Parse, and refuse an `output` that is one of the inputs: it would be written over."""
+        found, rest = super().parse_known_args(args, namespace)
+        output = str(getattr(found, "output", ""))
+        given = [value for name, value in vars(found).items() if name != "output"]
+        names = [str(part) for value in given for part in (value if isinstance(value, list) else [value])]
+        # os.path, unlike pathlib, takes any text.
+        if os.path.isfile(output) and any(os.path.isfile(name) and os.path.samefile(name, output) for name in names):
+            self.error(f"{output} is an input, expected another name for the output")
+        return found, rest
+
 
 def positive(text: str) -> float:
     """Parse a positive, finite number."""

@@ -7,7 +7,7 @@ import pytest
 
 from simulate import energy, isoconfigurational, published
 from simulate import inherent_structure as inherent
-from simulate.files import store
+from simulate.files import formats, store
 from simulate.liquid import ensemble
 from simulate.stage.command import InputError
 from tests.simulate import stages
@@ -95,3 +95,22 @@ def test_public_files_become_ours(reference, tmp_path, monkeypatch):
     stages.call(monkeypatch, published.main, botan, *outputs, "--time", 4120)
     assert store.read(tmp_path / "e.h5")["trajectory_target_positions"].shape == (1, 32, 4096, 3)
     assert store.read(tmp_path / "s.h5", "sample").settings["temperature"] == 0.44
+
+
+def test_an_input_is_never_written_over(sample, tmp_path, monkeypatch):
+    """Under its own name or another one."""
+    copy = tmp_path / "copy.h5"
+    copy.write_bytes(sample.read_bytes())
+    (tmp_path / "link.h5").symlink_to(copy)
+    for output in (copy, tmp_path / "link.h5"):
+        with pytest.raises(InputError, match="is an input, expected another name"):
+            stages.call(monkeypatch, inherent.main, copy, output, "--platform", "CPU")
+    assert copy.read_bytes() == sample.read_bytes()
+    assert (tmp_path / "link.h5").is_symlink()
+
+
+def test_a_temperature_that_is_none_is_refused(liquid, tmp_path):
+    arrays = {"positions": liquid.positions, "types": liquid.types, "box": liquid.box}
+    store.write(tmp_path / "cold.h5", "sample", arrays, {"temperature": -1.5})
+    with pytest.raises(InputError, match=r"temperature -1\.5, expected a positive number"):
+        formats.read(tmp_path / "cold.h5")

@@ -163,7 +163,7 @@ def test_names_that_do_not_tell(liquid, tmp_path, monkeypatch, capsys):
     same(formats.read(tmp_path / "dump", {"2": 0, "1": 1}), liquid, 5)
 
 
-@pytest.mark.parametrize("text", ["A", "A=1", "AB=A", "C=1,B=2", "A=1,B=1", "A=,B=2", ""])
+@pytest.mark.parametrize("text", ["A", "A=1", "AB=A", "C=1,B=2", "A=1,B=1", "A=,B=2", "A=1,A=2", ""])
 def test_species_that_are_none(text, liquid, tmp_path, monkeypatch):
     by_gsd(tmp_path / "a.gsd", liquid)
     with pytest.raises(InputError, match=r"--species|expected A and B"):

@@ -123,6 +123,8 @@ FOLDERS = {
     "two formats": (["a.pickle", "b.npz"], "files of one format"),
     "split already": (["train/a.npz", "test/b.npz", "notes/c.txt"], "lie in test and train; expected one of them"),
     "another temperature": (["T0.56/a_T0.56.npz"], r"no public file has T0\.440"),
+    "a name in capitals": (["a.pickle", "b.PICKLE"], r"b\.PICKLE: expected a file whose name ends in"),
+    "files of the system's": (["._a.pickle"], "holds no archive"),
     "nothing": (["notes.txt"], r"holds no archive .*, no .npz and no .pickle file$"),
 }
 

@@ -82,6 +82,8 @@ def take_paths(given):
     for name in config["pathvars"]:
         if set("{}<>\n") & set(folder(name)):
             refuse(f"pathvars.{name}", f"{folder(name)!r}, expected a name without braces, < > and line breaks")
+        if folder(name).startswith("-"):
+            refuse(f"pathvars.{name}", f"{folder(name)!r} would be taken for an option, expected ./{folder(name)}")
 
 
 def folder(name):

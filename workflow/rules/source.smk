@@ -99,6 +99,6 @@ def complete(given):
 
 IMPORTABLE = make_importable()
 # What a notebook, a locale or a user's own packages have set ends no job.
-os.environ.update(MPLBACKEND="agg", PYTHONUTF8="1", PYTHONNOUSERSITE="1")
+os.environ.update(MPLBACKEND="agg", PYTHONUTF8="1", PYTHONNOUSERSITE="1", PYTHONOPTIMIZE="")
 if not MAIN:
     complete(config)
