@@ -101,10 +101,11 @@ def reached(paths: list[Path]) -> str:
             f"{100 * last['share_at_0']:.0f} ± {100 * last['share_at_0_error']:.0f} % "
             f"at T = {style.number(temperature)} (t = {style.number(last['time'])} τ)"
         )
+    view = f"{last['R_95']:.1f} ± {last['R_95_error']:.1f} σ"
     return (
-        f"Its own inputs alone give a linear model {', '.join(words)} of the score that it has when it sees the "
-        f"surroundings as well; 95 % take a view of {last['R_95']:.1f} ± {last['R_95_error']:.1f} σ at the lowest "
-        "temperature."
+        f"A particle's own inputs alone give a linear model {', '.join(words)} of the score that it has when it sees "
+        f"the surroundings as well; 95 % of it take {f'a view of {view}' if last['R_95'] else 'no more than these'} at "
+        "the lowest temperature."
     )
 
 
