@@ -12,9 +12,9 @@ from tests.cluster.conftest import PROFILE, interrupt
 pytestmark = pytest.mark.cluster
 
 # Steps of 256 particles: longer than what happens to the jobs takes, on an idle machine.
-LONG = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 60}")
-LONGER = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 300}")
-LONGEST = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 2500}")
+LONG = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 500}")
+LONGER = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 2500}")
+LONGEST = ("--config", "temperatures=[1.0]", "equilibration={relaxation_times: 20000}")
 # Where no time limit is wanted, however slow the machine is.
 ROOMY = ("--set-resources", "equilibrate:runtime=600")
 
