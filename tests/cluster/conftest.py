@@ -114,8 +114,8 @@ class Clone:
                 here = (entry / "cwd").resolve() == self.folder.resolve()
             except OSError:
                 continue
-            wanted = [b"-m", b"simulate.equilibrate"]
-            if here and arguments[1:3] == wanted and arguments[arguments.index(b"--sample") + 1] == b"%d" % number:
+            wanted = [b"-P", b"-m", b"simulate.equilibrate"]
+            if here and arguments[1:4] == wanted and arguments[arguments.index(b"--sample") + 1] == b"%d" % number:
                 return int(entry.name)
         return None
 
