@@ -1,6 +1,7 @@
 """Runs stages as people do: `python -m simulate.STAGE`, in a process of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +27,15 @@ def call(monkeypatch, main, *arguments) -> None:
 
 
 def start(stage: str, *arguments) -> subprocess.Popen:
+    # Whoever runs the tests in the background may have interrupts ignored.
     return subprocess.Popen(
-        command(stage, *arguments), cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(stage, *arguments),
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
