@@ -29,7 +29,8 @@ def of(output: str | Path, *, seed: int | None = None, platform: str | None = No
     """Return what makes the file `output`: the seconds are those that the process took so far.
 
     `inputs` are the files that the process has read, named from the folder of `output`, with their SHA-256: results may
-    move as a whole, and whether an input is still what it was can be told.
+    move as a whole, and whether an input is still what it was can be told. So are absolute paths in the command: where
+    results lay on one machine means nothing to whoever gets them.
     """
     folder = Path(output).absolute().parent
     inputs = {os.path.relpath(path, folder): digest(path) for path in _read if path != Path(output).absolute()}
@@ -39,7 +40,7 @@ def of(output: str | Path, *, seed: int | None = None, platform: str | None = No
         "inputs": inputs,
         "versions": versions(),
         "commit": commit(),
-        "command": command(),
+        "command": [os.path.relpath(word, folder) if os.path.isabs(word) else word for word in command()],
         "seconds": round(elapsed(), 1),
     }
 

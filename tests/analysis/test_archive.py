@@ -1,5 +1,6 @@
 """Archives of reduced configurations: what comes back, what is left out, and what they say of equilibrium."""
 
+import json
 import subprocess
 import sys
 
@@ -180,3 +181,10 @@ def test_published_interpolation_is_that_of_the_reference_runs():
     for temperature, energy, pressure in ((2.0, -4.6539, 19.318), (0.8, -6.346, 7.601), (0.45, -7.0120, 3.061)):
         found = command.published(temperature, 1.2)
         assert found == (pytest.approx(energy, abs=0.004), pytest.approx(pressure, abs=0.02))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "data").glob("*.h5")), ids=lambda path: path.name)
+def test_what_is_kept_names_no_machine(path):
+    with h5py.File(path) as file:
+        made = json.loads(file.attrs["provenance"])
+    assert not [word for word in (*made["command"], *made["inputs"]) if word.startswith("/")]
