@@ -36,10 +36,7 @@ def sums(own: np.ndarray, sample: Sample, target: np.ndarray, species: int, gene
     every = descriptors.averages(own, sample.quenched_positions, sample.graph.box, linear.AVERAGING_LENGTH, generations)
     chosen = sample.graph.types == species
     flat = np.concatenate(list(every[:, chosen]), axis=1)
-    flat -= flat.mean(axis=0)
-    whole = np.zeros((len(chosen), flat.shape[1]))
-    whole[chosen] = flat
-    return linear.statistics(whole, target, chosen, 0.0)
+    return linear.statistics(flat - flat.mean(axis=0), target[:, chosen], np.ones(len(flat), dtype=bool), 0.0)
 
 
 def restricted(of: Statistics, own: int, generations: int) -> Statistics:

@@ -44,17 +44,6 @@ def liquid(n: int, device: platform.Device):
     return wrap(found, box), types, box, dynamics.maxwell_boltzmann(n, TEMPERATURE, stream)
 
 
-def expression(types: np.ndarray) -> list[openmm.Force]:
-    """Return the mixture as one compiled expression."""
-    force = openmm.CustomNonbondedForce(kob_andersen.openmm_expression())
-    force.addPerParticleParameter("type")
-    force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
-    force.setCutoffDistance(kob_andersen.LONGEST_CUTOFF)
-    for kind in types:
-        force.addParticle([float(kind)])
-    return [force]
-
-
 def three(types: np.ndarray) -> list[openmm.Force]:
     """Return the mixture as three NonbondedForces: sigma_ij is the mean, epsilon_ij the geometric mean of two."""
     # In the second, A has no size and B hardly any depth: only A with B is left.
@@ -121,7 +110,7 @@ def ours(start, steps: int, time_step: float) -> list[dict]:
     """Return the name and the CPU seconds of `steps` of every side in this process; ours knows its energy."""
     sides = {
         "ours": Ours(start, time_step),
-        "expression": Plain(start, time_step, expression),
+        "expression": Plain(start, time_step, lambda types: [dynamics.expression(types)]),
         "three": Plain(start, time_step, three),
     }
     exact = kob_andersen.evaluate(*start[:3])

@@ -59,14 +59,20 @@ def context(
         force = openmm.PythonForce(pairs.of_state)
         force.setUsesPeriodicBoundaryConditions(True)
     else:
-        force = openmm.CustomNonbondedForce(kob_andersen.openmm_expression())
-        force.addPerParticleParameter("type")
-        force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
-        force.setCutoffDistance(kob_andersen.LONGEST_CUTOFF)
-        for kind in types:
-            force.addParticle([float(kind)])
+        force = expression(types)
     system.addForce(force)
     return openmm.Context(system, integrator, device.platform, device.properties), pairs
+
+
+def expression(types: np.ndarray) -> openmm.CustomNonbondedForce:
+    """Return the mixture as one expression that OpenMM compiles."""
+    force = openmm.CustomNonbondedForce(kob_andersen.openmm_expression())
+    force.addPerParticleParameter("type")
+    force.setNonbondedMethod(openmm.CustomNonbondedForce.CutoffPeriodic)
+    force.setCutoffDistance(kob_andersen.LONGEST_CUTOFF)
+    for kind in types:
+        force.addParticle([float(kind)])
+    return force
 
 
 def integrator(dynamics: Dynamics) -> openmm.Integrator:

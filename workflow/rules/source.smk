@@ -84,7 +84,7 @@ def make_importable():
     packages = str(FOLDER / "workflow/packages")
     sys.path.insert(0, packages)
     # A module system's packages belong to another Python; those that another workflow needs stay.
-    others = [] if MAIN else [path for path in dict(os.environ).get("PYTHONPATH", "").split(os.pathsep) if path]
+    others = [] if MAIN else [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([packages, *others])))
     # Snakemake takes it from the jobs of conda environments.
     return f"export PYTHONPATH={shlex.quote(packages)}; "
